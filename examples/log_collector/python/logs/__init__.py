@@ -1,0 +1,1 @@
+"""The parts of the log collector; see ../log_collector.py."""

@@ -1,0 +1,6 @@
+"""``shoal.connection`` is the standard library's :mod:`multiprocessing.connection` itself."""
+
+import sys
+from multiprocessing import connection
+
+sys.modules[__name__] = connection

@@ -1,0 +1,151 @@
+"""Contexts: one namespace of factories for each start method.
+
+Each class derives from its namesake in :mod:`multiprocessing.context`, so that whatever takes a
+standard context (``ProcessPoolExecutor(mp_context=...)``, ``Manager``, ``Pool``) takes these.
+``Process``, ``Lock`` and ``Queue`` are shoal's own; every other factory still makes the standard
+library's object, over the standard library's locks where it reaches into them.
+
+The rules of start methods are those of :mod:`multiprocessing`: the default method is the running
+Python's, it is fixed by its first use, and `set_start_method` may be called once unless forced.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.context as _standard
+import sys
+from typing import TYPE_CHECKING, Any
+
+from . import process as _process
+
+if TYPE_CHECKING:
+    from multiprocessing import queues as _standard_queues
+    from multiprocessing import synchronize as _standard_synchronize
+
+    from .queues import Queue
+    from .synchronize import Lock
+
+__all__ = ["DefaultContext", "ForkContext", "ForkServerContext", "SpawnContext"]
+
+
+class _Factories(_standard.BaseContext):
+    """What shoal's contexts have in common."""
+
+    def Lock(self, *, name: str | None = None) -> Lock:  # type: ignore[override]
+        """A shoal lock. `name`: makes it reachable by unrelated processes of this machine.
+
+        FileExistsError where the name is taken.
+        """
+        from .synchronize import Lock
+
+        return Lock(name=name, ctx=self.get_context())
+
+    def Queue(  # type: ignore[override]
+        self, maxsize: int = 0, *, name: str | None = None
+    ) -> Queue[Any]:
+        """A shoal queue of at most `maxsize` items; 0 or less: no bound but memory.
+
+        `name`: makes it reachable by unrelated processes of this machine; FileExistsError where
+        it is taken.
+        """
+        from .queues import Queue
+
+        return Queue(maxsize, name=name, ctx=self.get_context())
+
+    # The standard library's Event, JoinableQueue and SimpleQueue make locks of the context they
+    # are given, and Event's Condition looks inside its lock: they get standard locks.
+
+    def Event(self) -> _standard_synchronize.Event:
+        """The standard library's event."""
+        from multiprocessing.synchronize import Event
+
+        return Event(ctx=self._standard_context())
+
+    def JoinableQueue(self, maxsize: int = 0) -> _standard_queues.JoinableQueue[Any]:
+        """The standard library's joinable queue."""
+        from multiprocessing.queues import JoinableQueue
+
+        return JoinableQueue(maxsize, ctx=self._standard_context())
+
+    def SimpleQueue(self) -> _standard_queues.SimpleQueue[Any]:
+        """The standard library's simple queue."""
+        from multiprocessing.queues import SimpleQueue
+
+        return SimpleQueue(ctx=self._standard_context())
+
+    def Condition(self, lock: Any = None) -> _standard_synchronize.Condition:
+        """The standard library's condition, over `lock` or an RLock of its own.
+
+        TypeError for a lock that a standard condition cannot look into.
+        """
+        if lock is not None and not hasattr(lock, "_semlock"):
+            raise TypeError(
+                f"Condition() needs a standard lock, as RLock() makes, not {type(lock).__name__}"
+            )
+        return super().Condition(lock)
+
+    def set_forkserver_preload(self, module_names: list[str]) -> None:
+        """Modules that the next fork server imports before it serves; a hint, as in Python."""
+        from .forkserver import set_forkserver_preload
+
+        set_forkserver_preload(module_names)
+
+    def freeze_support(self) -> None:
+        """First line of the main module of a frozen program: spawned children end in it."""
+        if getattr(sys, "frozen", False):
+            from .spawn import freeze_support
+
+            freeze_support()
+
+    def get_context(self, method: str | None = None) -> Any:
+        """The context of `method`, this one for None; ValueError for an unknown method."""
+        if method is None:
+            return super().get_context()
+        try:
+            context = _concrete_contexts[method]
+        except KeyError:
+            raise ValueError(f"cannot find context for {method!r}") from None
+        context._check_available()
+        return context
+
+    def _standard_context(self) -> _standard.BaseContext:
+        return _standard._concrete_contexts[self.get_start_method()]  # type: ignore[attr-defined, no-any-return]
+
+
+class ForkContext(_Factories, _standard.ForkContext):
+    """Children are copies of the calling process."""
+
+    Process = _process.ForkProcess  # type: ignore[assignment]
+
+
+class SpawnContext(_Factories, _standard.SpawnContext):
+    """Children are fresh interpreters."""
+
+    Process = _process.SpawnProcess  # type: ignore[assignment]
+
+
+class ForkServerContext(_Factories, _standard.ForkServerContext):
+    """Children are copies of a small server process, which is started with the first of them."""
+
+    Process = _process.ForkServerProcess  # type: ignore[assignment]
+
+
+class DefaultContext(_Factories, _standard.DefaultContext):
+    """The context behind shoal's module-level names; its start method is chosen once."""
+
+    Process = _process.Process  # type: ignore[assignment]
+
+
+_concrete_contexts: dict[str, Any] = {
+    "fork": ForkContext(),
+    "spawn": SpawnContext(),
+    "forkserver": ForkServerContext(),
+}
+# The running Python's choice: fork up to 3.13, forkserver from 3.14.
+_default_context = DefaultContext(
+    _concrete_contexts[_standard._default_context._default_context._name]  # type: ignore[attr-defined]
+)
+
+
+def _force_start_method(method: str) -> None:
+    """In a child: its default method is the one that it was started with."""
+    _default_context._actual_context = _concrete_contexts[method]  # type: ignore[attr-defined]

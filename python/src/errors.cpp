@@ -1,0 +1,83 @@
+// The one table that maps the core's exceptions to Python's.
+#include <cerrno>
+#include <new>
+#include <shoal/error.hpp>
+#include <stdexcept>
+#include <system_error>
+
+#include "python.hpp"
+
+namespace shoal::python {
+namespace {
+
+PyObject* segment_error = nullptr;
+PyObject* owner_died = nullptr;
+
+// An OSError with errno, so that `except OSError as e: e.errno` works as for any other.
+void raise_os_error(PyObject* type, int number, const char* what) {
+  const Ref error(PyObject_CallFunction(type, "is", number, what));
+  if (error) PyErr_SetObject(type, error.get());
+}
+
+PyObject* attribute_of(const char* module_name, const char* name) {
+  const Ref module(PyImport_ImportModule(module_name));
+  return module ? PyObject_GetAttrString(module.get(), name) : nullptr;
+}
+
+}  // namespace
+
+PyObject* raise_current_exception() noexcept {
+  try {
+    throw;
+  } catch (const Interrupted&) {
+    if (PyErr_Occurred() == nullptr) PyErr_SetNone(PyExc_KeyboardInterrupt);
+  } catch (const NameTaken& error) {
+    raise_os_error(PyExc_FileExistsError, EEXIST, error.what());
+  } catch (const NameMissing& error) {
+    raise_os_error(PyExc_FileNotFoundError, ENOENT, error.what());
+  } catch (const WrongOwner& error) {
+    raise_os_error(PyExc_PermissionError, EACCES, error.what());
+  } catch (const WrongKind& error) {
+    PyErr_SetString(PyExc_TypeError, error.what());
+  } catch (const NameError& error) {  // WrongVersion, WrongNamespace, Damaged
+    raise_os_error(segment_error, EINVAL, error.what());
+  } catch (const ClosedError& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const NotHeldError& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const PickleError& error) {
+    const Ref type(attribute_of("pickle", "UnpicklingError"));
+    if (type) PyErr_SetString(type.get(), error.what());
+  } catch (const Error& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  } catch (const std::bad_alloc& error) {
+    PyErr_SetString(PyExc_MemoryError, error.what());
+  } catch (const std::invalid_argument& error) {
+    PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const std::system_error& error) {
+    raise_os_error(PyExc_OSError, error.code().value(), error.what());
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
+
+bool add_exceptions(PyObject* module) {
+  segment_error = PyErr_NewExceptionWithDoc(
+      "shoal.SegmentError",
+      "What stands behind a name cannot be used: made by another layout version or in another pid "
+      "or time namespace, cut short, damaged, or not shoal's.",
+      PyExc_OSError, nullptr);
+  owner_died = PyErr_NewExceptionWithDoc(
+      "shoal.OwnerDiedWarning",
+      "A lock was acquired from a process that died holding it: what it guards may be half "
+      "changed.",
+      PyExc_RuntimeWarning, nullptr);
+  return segment_error != nullptr && owner_died != nullptr &&
+         PyModule_AddObjectRef(module, "SegmentError", segment_error) == 0 &&
+         PyModule_AddObjectRef(module, "OwnerDiedWarning", owner_died) == 0;
+}
+
+PyObject* owner_died_warning() noexcept { return owner_died; }
+
+}  // namespace shoal::python

@@ -1,0 +1,25 @@
+// shoal._core: what the Python package takes from the core.
+#include <nanobind/nanobind.h>
+
+#include "pickler.hpp"
+#include "python.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+void add_type(nb::module_& module, const char* name, PyObject* type) {
+  if (type == nullptr) nb::raise_python_error();
+  module.attr(name) = nb::steal(type);
+}
+
+}  // namespace
+
+NB_MODULE(_core, module) {
+  using namespace shoal::python;
+  module.doc() = "The core of shoal; import shoal instead.";
+  if (!add_exceptions(module.ptr()) || !find_pickler()) nb::raise_python_error();
+  install_interrupt_check();
+  add_type(module, "Lock", make_lock_type(module.ptr()));
+  add_type(module, "Queue", make_queue_type(module.ptr()));
+}

@@ -1,0 +1,63 @@
+// Between Python objects and records: the commonest types at once, the rest by Python's pickler.
+#pragma once
+
+#include <Python.h>
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "python.hpp"
+#include "ring/record.hpp"
+
+namespace shoal::python {
+
+/// A record's payload in up to three parts, and what keeps them alive. Built and used with the
+/// interpreter's lock held; the parts stay readable without it.
+class Payload {
+ public:
+  Payload() = default;
+  Payload(const Payload&) = delete;
+  Payload& operator=(const Payload&) = delete;
+  ~Payload();
+
+  /// False with a Python error set: the object cannot be pickled.
+  bool set(PyObject* object);
+
+  [[nodiscard]] std::span<const std::span<const std::byte>> parts() const noexcept {
+    return {parts_.data(), count_};
+  }
+  [[nodiscard]] ring::Encoding encoding() const noexcept { return encoding_; }
+  [[nodiscard]] std::size_t bytes() const noexcept;
+
+ private:
+  bool set_integer(PyObject* object);
+  bool set_string(PyObject* object);
+  void set_bytes(PyObject* object);
+  bool set_pickled(PyObject* object);
+  void number(ring::Encoding encoding, const void* value) noexcept;
+  void short_pickle(unsigned char opcode) noexcept;
+  void wrapped(std::size_t prefix, const void* data, std::size_t size, PyObject* owner) noexcept;
+
+  std::array<unsigned char, 16> prefix_{};
+  std::array<std::span<const std::byte>, 3> parts_{};
+  std::size_t count_ = 0;
+  ring::Encoding encoding_ = ring::Encoding::kPickle;
+  Ref owner_;
+  Py_buffer buffer_{};
+  bool has_buffer_ = false;
+};
+
+/// The object that a record's bytes stand for: a new reference, or nullptr with an error set.
+PyObject* object_from(std::span<const std::byte> bytes, ring::Encoding encoding);
+
+/// Bytes before the content of a large bytes object in its pickle, as Payload writes it.
+constexpr std::size_t kBytesPrefix = 11;
+/// Size of the bytes object that a record of `bytes` bytes beginning with `start` stands for, if it
+/// stands for one and that is large; else 0.
+std::size_t bytes_pickled(std::span<const std::byte> start, std::uint64_t bytes) noexcept;
+
+/// Finds Python's pickler. False with an error set.
+bool find_pickler();
+
+}  // namespace shoal::python

@@ -1,0 +1,423 @@
+// shoal._core.Queue: a plain C type, as put and get are where the time goes.
+#include <Python.h>
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <shoal/buffer.hpp>
+#include <shoal/error.hpp>
+
+#include "channel/queue_core.hpp"
+#include "pickler.hpp"
+#include "python.hpp"
+
+namespace shoal::python {
+namespace {
+
+// Larger items are copied without the interpreter's lock.
+constexpr std::size_t kCopyWithGil = 64 * 1024;
+constexpr std::size_t kLeastRoom = 4096;
+constexpr std::size_t kMostKept = 64U << 20U;
+
+PyObject* empty_error = nullptr;  // queue.Empty
+PyObject* full_error = nullptr;   // queue.Full
+
+struct PyQueue {
+  PyObject_HEAD std::shared_ptr<channel::QueueCore> core;
+};
+
+channel::QueueCore* core_of(PyObject* self) {
+  auto* core = reinterpret_cast<PyQueue*>(self)->core.get();
+  if (core == nullptr) PyErr_SetString(PyExc_ValueError, "this queue was never initialised");
+  return core;
+}
+
+channel::QueueCore* open_core_of(PyObject* self) {
+  auto* core = core_of(self);
+  if (core == nullptr || !core->closed()) [[likely]]
+    return core;
+  PyErr_Format(PyExc_ValueError, "Queue %R is closed", self);
+  return nullptr;
+}
+
+PyObject* queue_new(PyTypeObject* type, PyObject*, PyObject*) {
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self != nullptr) {
+    new (&reinterpret_cast<PyQueue*>(self)->core) std::shared_ptr<channel::QueueCore>;
+  }
+  return self;
+}
+
+int queue_init(PyObject* self, PyObject* args, PyObject* named) {
+  static const char* keywords[] = {"maxsize", "name", nullptr};
+  Py_ssize_t maxsize = 0;
+  const char* name = nullptr;
+  if (PyArg_ParseTupleAndKeywords(args, named, "|nz", const_cast<char**>(keywords), &maxsize,
+                                  &name) == 0) {
+    return -1;
+  }
+  const std::uint64_t limit = maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize);
+  try {
+    reinterpret_cast<PyQueue*>(self)->core = name == nullptr
+                                                 ? channel::QueueCore::create(limit)
+                                                 : channel::QueueCore::create(limit, name);
+    return 0;
+  } catch (...) {
+    raise_current_exception();
+    return -1;
+  }
+}
+
+void queue_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  reinterpret_cast<PyQueue*>(self)->core.~shared_ptr();
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+// ------------------------------------------------------------------ put
+
+PyObject* put_slowly(ring::Ring& ring, const Payload& payload, os::Deadline deadline) {
+  bool done = false;
+  {
+    const WithoutGil other_threads_run;
+    done = ring.put(payload.parts(), payload.encoding(), deadline);
+  }
+  if (done) Py_RETURN_NONE;
+  PyErr_SetNone(full_error);
+  return nullptr;
+}
+
+PyObject* put_object(PyObject* self, PyObject* object, bool block, PyObject* timeout) {
+  auto* core = open_core_of(self);
+  if (core == nullptr) return nullptr;
+  try {
+    const auto deadline = deadline_from(block, timeout);
+    if (!deadline) return nullptr;
+    Payload payload;  // user code may run here, with no shared lock held
+    if (!payload.set(object)) return nullptr;
+    ring::Ring& ring = core->ring();
+    if (payload.bytes() <= kCopyWithGil) [[likely]] {
+      constexpr ring::Patience kAtOnce{.lock = ring::Patience::Lock::kTry,
+                                       .room = ring::Patience::Room::kLeaveToConsumers};
+      const auto result = ring.try_put(payload.parts(), payload.encoding(), kAtOnce);
+      if (result == ring::Put::kDone) [[likely]]
+        Py_RETURN_NONE;
+    }
+    return put_slowly(ring, payload, *deadline);
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* queue_put(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  if (count == 1 && names == nullptr) [[likely]]
+    return put_object(self, args[0], true, nullptr);
+  PyObject* object = nullptr;
+  BlockArguments parsed;
+  if (!parse_block("put", args, count, names, &object, parsed)) return nullptr;
+  return put_object(self, object, parsed.block, parsed.timeout);
+}
+
+PyObject* queue_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                           PyObject* names) {
+  const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+  const bool is_obj =
+      named == 0 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "obj") == 0;
+  if (count + named != 1 || !is_obj) {
+    PyErr_SetString(PyExc_TypeError, "put_nowait() takes one argument: 'obj'");
+    return nullptr;
+  }
+  return put_object(self, args[0], false, nullptr);
+}
+
+// ------------------------------------------------------------------ get
+
+// A thread's buffer, used again and again; a fresh one while unpickling runs code that gets, too.
+struct ThreadBuffer {
+  ByteBuffer buffer;
+  bool in_use = false;
+};
+thread_local ThreadBuffer thread_buffer;
+
+class Room {
+ public:
+  Room() : thread_(thread_buffer), borrowed_(!std::exchange(thread_.in_use, true)) {
+    ByteBuffer& bytes = buffer();
+    bytes.resize_uninitialized(std::max(bytes.capacity(), kLeastRoom));
+  }
+  ~Room() {
+    if (!borrowed_) return;
+    thread_.in_use = false;
+    if (thread_.buffer.capacity() > kMostKept) thread_.buffer = ByteBuffer();
+  }
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+
+  [[nodiscard]] std::span<std::byte> all() noexcept { return {buffer().data(), buffer().size()}; }
+  void widen(std::size_t size) { buffer().resize_uninitialized(size); }
+
+ private:
+  ByteBuffer& buffer() noexcept { return borrowed_ ? thread_.buffer : own_; }
+  ThreadBuffer& thread_;  // looked up once: a thread_local of a module is a function call away
+  bool borrowed_;
+  ByteBuffer own_;
+};
+
+// A large bytes object that is next in the queue, made beforehand, so that its content is copied
+// once, straight from the queue to where it stays.
+class LargeBytes {
+ public:
+  // Empty where the next record is no large bytes object.
+  explicit LargeBytes(const ring::Record& record)
+      : size_(record.bytes > kCopyWithGil && record.encoding == ring::Encoding::kPickle
+                  ? bytes_pickled(record.start, record.bytes)
+                  : 0) {
+    if (size_ != 0) object_ = Ref(PyBytes_FromStringAndSize(nullptr, ssize()));
+  }
+  explicit operator bool() const noexcept { return static_cast<bool>(object_); }
+
+  // The pickle's prefix goes to the side, its STOP where the object's last zero byte belongs.
+  [[nodiscard]] ring::Room room() noexcept {
+    return {prefix_, {reinterpret_cast<std::byte*>(PyBytes_AS_STRING(object_.get())), size_ + 1}};
+  }
+
+  // The object, if it is what came: another consumer may have taken the one that was announced.
+  PyObject* take(const ring::Record& record) {
+    if (record.encoding != ring::Encoding::kPickle ||
+        bytes_pickled(prefix_, record.bytes) != size_) {
+      return object_from(joined(record.bytes), record.encoding);
+    }
+    PyBytes_AS_STRING(object_.get())[size_] = '\0';
+    return object_.release();
+  }
+
+ private:
+  [[nodiscard]] Py_ssize_t ssize() const noexcept { return static_cast<Py_ssize_t>(size_); }
+
+  std::span<const std::byte> joined(std::size_t bytes) {
+    joined_.clear();
+    joined_.append(std::span<const std::byte>(prefix_).first(std::min(bytes, prefix_.size())));
+    if (bytes > prefix_.size()) {
+      const auto* rest = reinterpret_cast<const std::byte*>(PyBytes_AS_STRING(object_.get()));
+      joined_.append(std::span(rest, bytes - prefix_.size()));
+    }
+    return joined_.view();
+  }
+
+  std::size_t size_;
+  Ref object_;
+  std::array<std::byte, kBytesPrefix> prefix_{};
+  ByteBuffer joined_;
+};
+
+PyObject* empty() {
+  PyErr_SetNone(empty_error);
+  return nullptr;
+}
+
+ring::Get wait_for_record(ring::Ring& ring, const ring::Room& room, ring::Record& record,
+                          os::Deadline deadline) {
+  const WithoutGil other_threads_run;
+  return ring.get(room, record, deadline);
+}
+
+PyObject* get_from(ring::Ring& ring, os::Deadline deadline) {
+  Room room;
+  ring::Record record;
+  auto result = ring.try_get(room.all(), record, {.lock = ring::Patience::Lock::kTry});
+  if (result == ring::Get::kBusy || (result == ring::Get::kEmpty && !deadline.is_now())) {
+    result = wait_for_record(ring, room.all(), record, deadline);
+  }
+  while (result == ring::Get::kTooSmall) {
+    if (LargeBytes large(record); large) {
+      result = wait_for_record(ring, large.room(), record, deadline);
+      if (result == ring::Get::kDone) return large.take(record);
+      continue;
+    }
+    if (PyErr_Occurred() != nullptr) return nullptr;  // no memory for it: it is still there
+    room.widen(record.bytes);
+    result = wait_for_record(ring, room.all(), record, deadline);
+  }
+  if (result != ring::Get::kDone) return empty();
+  // The item is taken: from here on nothing but its own unpickling may fail.
+  return object_from(room.all().first(record.bytes), record.encoding);
+}
+
+PyObject* get_object(PyObject* self, bool block, PyObject* timeout) {
+  auto* core = open_core_of(self);
+  if (core == nullptr) return nullptr;
+  try {
+    const auto deadline = deadline_from(block, timeout);
+    return deadline ? get_from(core->ring(), *deadline) : nullptr;
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  BlockArguments parsed;
+  if ((count != 0 || names != nullptr) &&
+      !parse_block("get", args, count, names, nullptr, parsed)) {
+    return nullptr;
+  }
+  return get_object(self, parsed.block, parsed.timeout);
+}
+
+PyObject* queue_get_nowait(PyObject* self, PyObject*) { return get_object(self, false, nullptr); }
+
+// ------------------------------------------------------------------ the rest
+
+template <class Function>
+PyObject* ask(PyObject* self, Function function) {
+  auto* core = core_of(self);
+  if (core == nullptr) return nullptr;
+  try {
+    return function(*core);
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* queue_qsize(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) {
+    return PyLong_FromUnsignedLongLong(core.ring_in_any_state().items());
+  });
+}
+
+PyObject* queue_empty(PyObject* self, PyObject*) {
+  return ask(self,
+             [](auto& core) { return PyBool_FromLong(core.ring_in_any_state().empty() ? 1 : 0); });
+}
+
+PyObject* queue_full(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) {
+    auto& ring = core.ring_in_any_state();
+    return PyBool_FromLong(ring.max_items() != 0 && ring.items() >= ring.max_items() ? 1 : 0);
+  });
+}
+
+PyObject* queue_close(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) {
+    core.close();
+    return Py_NewRef(Py_None);
+  });
+}
+
+PyObject* queue_descriptor(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) { return PyLong_FromLong(core.segment().fd()); });
+}
+
+PyObject* queue_attach(PyObject* self, PyObject* args) {
+  int fd = -1;
+  if (PyArg_ParseTuple(args, "i", &fd) == 0) return nullptr;
+  try {
+    reinterpret_cast<PyQueue*>(self)->core = channel::QueueCore::attach(os::Fd(fd));
+    Py_RETURN_NONE;
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* queue_open(PyObject* self, PyObject* name) {
+  try {
+    const auto text = text_of(name);
+    if (!text) return nullptr;
+    reinterpret_cast<PyQueue*>(self)->core = channel::QueueCore::open(*text);
+    Py_RETURN_NONE;
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* queue_unlink(PyObject*, PyObject* name) {
+  try {
+    const auto text = text_of(name);
+    if (!text) return nullptr;
+    channel::QueueCore::unlink(*text);
+    Py_RETURN_NONE;
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* queue_name(PyObject* self, void*) {
+  return ask(self, [](auto& core) {
+    const std::string& name = core.segment().name();
+    return name.empty() ? Py_NewRef(Py_None) : PyUnicode_FromString(name.c_str());
+  });
+}
+
+PyObject* queue_maxsize(PyObject* self, void*) {
+  return ask(self, [](auto& core) {
+    return PyLong_FromUnsignedLongLong(core.ring_in_any_state().max_items());
+  });
+}
+
+PyObject* queue_closed(PyObject* self, void*) {
+  return ask(self, [](auto& core) { return PyBool_FromLong(core.closed() ? 1 : 0); });
+}
+
+template <class Function>
+PyCFunction method(Function* function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef methods[] = {
+    {"put", method(queue_put), METH_FASTCALL | METH_KEYWORDS,
+     "put($self, /, obj, block=True, timeout=None)\n--\n\n"
+     "Append `obj`. Full where maxsize items are in it for `timeout` seconds (None: no limit), or "
+     "now without `block`. What pickling raises is raised here, the queue untouched. ValueError "
+     "after close(), MemoryError where there is no room for more shared memory."},
+    {"put_nowait", method(queue_put_nowait), METH_FASTCALL | METH_KEYWORDS,
+     "put_nowait($self, /, obj)\n--\n\nput(obj, block=False)"},
+    {"get", method(queue_get), METH_FASTCALL | METH_KEYWORDS,
+     "get($self, /, block=True, timeout=None)\n--\n\n"
+     "Take the oldest item. Empty where there is none for `timeout` seconds (None: no limit), or "
+     "now without `block`. What unpickling raises is raised here, the item taken. ValueError "
+     "after close()."},
+    {"get_nowait", queue_get_nowait, METH_NOARGS, "get_nowait($self, /)\n--\n\nget(block=False)"},
+    {"qsize", queue_qsize, METH_NOARGS,
+     "qsize($self, /)\n--\n\nItems in it: exact for every put and get that has returned."},
+    {"empty", queue_empty, METH_NOARGS, "empty($self, /)\n--\n\nTrue where there is no item."},
+    {"full", queue_full, METH_NOARGS, "full($self, /)\n--\n\nTrue where maxsize items are in it."},
+    {"close", queue_close, METH_NOARGS,
+     "close($self, /)\n--\n\nThis process uses it no longer; what was put stays for others."},
+    {"_descriptor", queue_descriptor, METH_NOARGS, nullptr},
+    {"_attach", queue_attach, METH_VARARGS, nullptr},
+    {"_open", queue_open, METH_O, nullptr},
+    {"_unlink", queue_unlink, METH_O | METH_STATIC, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyGetSetDef properties[] = {
+    {"name", queue_name, nullptr, "Name by which others open it, or None.", nullptr},
+    {"maxsize", queue_maxsize, nullptr, "Most items in it; 0: no limit.", nullptr},
+    {"_closed", queue_closed, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyType_Slot slots[] = {
+    {Py_tp_new, reinterpret_cast<void*>(queue_new)},
+    {Py_tp_init, reinterpret_cast<void*>(queue_init)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(queue_dealloc)},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, properties},
+    {0, nullptr},
+};
+
+PyType_Spec spec = {"shoal._core.Queue", sizeof(PyQueue), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+
+}  // namespace
+
+PyObject* make_queue_type(PyObject* module) {
+  const Ref queue(PyImport_ImportModule("queue"));
+  if (!queue) return nullptr;
+  empty_error = PyObject_GetAttrString(queue.get(), "Empty");
+  full_error = PyObject_GetAttrString(queue.get(), "Full");
+  if (empty_error == nullptr || full_error == nullptr) return nullptr;
+  return PyType_FromModuleAndSpec(module, &spec, nullptr);
+}
+
+}  // namespace shoal::python

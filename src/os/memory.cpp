@@ -1,0 +1,160 @@
+#include "os/memory.hpp"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <shoal/error.hpp>
+#include <utility>
+
+#include "os/error.hpp"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U  // Linux 6.3; needed where vm.memfd_noexec is 2
+#endif
+
+namespace shoal::os {
+namespace {
+
+// Below this a look at the cgroup's files costs more than the memory.
+constexpr std::uint64_t kAskForRoomFrom = 1U << 20U;
+
+[[noreturn]] void throw_no_room(const std::string& object, std::uint64_t wanted,
+                                const std::string& limit) {
+  throw OutOfMemory("no room for " + std::to_string(wanted) + " more bytes of shared memory for " +
+                    object + ": " + limit);
+}
+
+void ask_file_size_limit(std::uint64_t end, std::uint64_t size, const std::string& object) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  if (end > limit.rlim_cur) {
+    throw_no_room(object, size,
+                  "the limit on file size (RLIMIT_FSIZE) is " + std::to_string(limit.rlim_cur));
+  }
+}
+
+void ask_available_memory(std::uint64_t size, const std::string& object) {
+  if (size < kAskForRoomFrom) return;
+  const std::uint64_t left = available_memory();
+  if (size > left) {
+    throw_no_room(object, size,
+                  "machine and memory cgroup have " + std::to_string(left) + " bytes left");
+  }
+}
+
+}  // namespace
+
+Fd create_memory_file(const std::string& name) {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  Fd file(::memfd_create(name.c_str(), kFlags | MFD_NOEXEC_SEAL));
+  if (!file && errno == EINVAL) file = Fd(::memfd_create(name.c_str(), kFlags));
+  if (!file) throw_errno("create shared memory for", name);
+  if (::fchmod(file.get(), 0600) != 0) throw_errno("restrict access to", name);
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK) != 0) throw_errno("seal", name);
+  return above_standard_streams(std::move(file), name.c_str());
+}
+
+const std::string& shared_folder() {
+  static const std::string folder = "/dev/shm/";
+  return folder;
+}
+
+Fd create_unnamed_file() {
+  Fd file(::open(shared_folder().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) throw_errno("create a file in", shared_folder());
+  if (::fchmod(file.get(), 0600) != 0) throw_errno("restrict access in", shared_folder());
+  return above_standard_streams(std::move(file), "a named object");
+}
+
+bool give_name(const Fd& file, const std::string& path) {
+  const std::string self = "/proc/self/fd/" + std::to_string(file.get());
+  if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (errno == EEXIST) return false;
+  throw_errno("make visible", path);
+}
+
+Fd open_existing(const std::string& path, int& error) {
+  Fd file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  error = file ? 0 : errno;
+  return above_standard_streams(std::move(file), path.c_str());
+}
+
+int remove_name(const std::string& path) noexcept {
+  return ::unlink(path.c_str()) == 0 ? 0 : errno;
+}
+
+FileFacts facts_of(const Fd& file) {
+  struct ::stat info{};
+  if (::fstat(file.get(), &info) != 0) throw_errno("examine", "shared memory");
+  return {static_cast<std::uint64_t>(info.st_size), info.st_uid, S_ISREG(info.st_mode)};
+}
+
+std::uint32_t user_id() noexcept { return ::geteuid(); }
+
+std::uint64_t random_word() {
+  std::uint64_t word = 0;
+  if (::getrandom(&word, sizeof word, 0) != sizeof word) throw_errno("draw", "random bits");
+  return word;
+}
+
+void take_memory(const Fd& file, std::uint64_t offset, std::uint64_t size,
+                 const std::string& object) {
+  ask_file_size_limit(offset + size, size, object);
+  ask_available_memory(size, object);
+  int error = 0;
+  do {
+    error = ::fallocate(file.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) == 0
+                ? 0
+                : errno;
+  } while (error == EINTR);
+  if (error == 0) return;
+  if (error == ENOSPC) throw_no_room(object, size, shared_folder() + " or the machine is full");
+  if (error == EFBIG) throw_no_room(object, size, "larger than any file may be");
+  if (error == ENOMEM) throw_no_room(object, size, "the memory cgroup's limit is reached");
+  throw_errno("take memory for", object, error);
+}
+
+void give_back_memory(const Fd& file, std::uint64_t offset, std::uint64_t size) noexcept {
+  const int before = errno;
+  ::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+              static_cast<off_t>(size));
+  errno = before;
+}
+
+std::size_t page_size() noexcept {
+  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+Mapping::Mapping(const Fd& file, std::size_t size, const std::string& object) : size_(size) {
+  void* data =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
+  if (data == MAP_FAILED) {
+    if (errno == ENOMEM) {
+      throw_no_room(object, size, "no address space left (RLIMIT_AS, or too many mappings)");
+    }
+    throw_errno("map", object);
+  }
+  data_ = static_cast<std::byte*>(data);
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+}  // namespace shoal::os

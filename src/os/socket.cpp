@@ -1,0 +1,111 @@
+#include "os/socket.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "os/error.hpp"
+
+namespace shoal::os {
+namespace {
+
+using ControlRoom = std::array<std::byte, CMSG_SPACE(kMostFdsPerMessage * sizeof(int))>;
+
+// sendmsg blocks by itself where `flags` lets it.
+Sent send_message(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds,
+                  int flags) {
+  alignas(cmsghdr) ControlRoom control{};
+  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (!fds.empty()) {
+    header.msg_control = control.data();
+    header.msg_controllen = CMSG_SPACE(fds.size_bytes());
+    auto* const rights = reinterpret_cast<cmsghdr*>(control.data());
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+  }
+  if (::sendmsg(socket.get(), &header, flags | MSG_NOSIGNAL) >= 0) return Sent::kYes;
+  if (errno == EAGAIN || errno == EINTR) return Sent::kFull;
+  if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return Sent::kGone;
+  throw_errno("send", std::to_string(fds.size()) + " descriptors to another process");
+}
+
+void take_descriptors(msghdr& header, std::vector<Fd>& fds) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    std::array<int, kMostFdsPerMessage> numbers{};
+    const std::size_t count =
+        std::min((part->cmsg_len - CMSG_LEN(0)) / sizeof(int), numbers.size());
+    std::memcpy(numbers.data(), CMSG_DATA(part), count * sizeof(int));
+    for (std::size_t i = 0; i < count; ++i) fds.emplace_back(numbers[i]);
+  }
+}
+
+}  // namespace
+
+std::pair<Fd, Fd> socket_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw_errno("create", "a pair of sockets");
+  }
+  Fd first(ends[0]);
+  Fd second(ends[1]);
+  if (first.get() <= STDERR_FILENO) first = duplicate(first.get(), "a socket");
+  if (second.get() <= STDERR_FILENO) second = duplicate(second.get(), "a socket");
+  return {std::move(first), std::move(second)};
+}
+
+Sent try_send(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds) {
+  return send_message(socket, bytes, fds, MSG_DONTWAIT);
+}
+
+Sent send(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds,
+          void (*on_interrupt)()) {
+  for (;;) {
+    const Sent sent = send_message(socket, bytes, fds, MSG_DONTWAIT);
+    if (sent != Sent::kFull) return sent;
+    pollfd asked{socket.get(), POLLOUT, 0};
+    ::poll(&asked, 1, 100);
+    if (on_interrupt != nullptr) on_interrupt();
+  }
+}
+
+Received try_receive(const Fd& socket, Message& message, std::size_t most) {
+  alignas(cmsghdr) ControlRoom control{};
+  message.bytes.resize(most);
+  message.fds.clear();
+  message.fds.reserve(kMostFdsPerMessage);  // so that no descriptor is lost to bad_alloc
+  iovec part{message.bytes.data(), message.bytes.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  // ECONNRESET (the peer left something unread) is told once, before the messages still to come.
+  ssize_t size = 0;
+  int resets = 0;
+  do {
+    size = ::recvmsg(socket.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (size < 0 && (errno == EINTR || (errno == ECONNRESET && ++resets == 1)));
+  if (size < 0 && errno == EAGAIN) return Received::kNothing;
+  if (size < 0 && errno != ECONNRESET) throw_errno("receive from", "another process");
+  if (size <= 0) return Received::kGone;
+  message.bytes.resize(static_cast<std::size_t>(size));
+  take_descriptors(header, message.fds);
+  if ((header.msg_flags & MSG_CTRUNC) != 0) {
+    throw_errno("receive", "the descriptors of another process", EMFILE);
+  }
+  return Received::kMessage;
+}
+
+}  // namespace shoal::os

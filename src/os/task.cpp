@@ -1,0 +1,181 @@
+#include "os/task.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "os/cpu.hpp"
+#include "os/error.hpp"
+#include "os/fd.hpp"
+
+namespace shoal::os {
+namespace {
+
+constexpr unsigned long kPfExiting = 0x4;  // linux/sched.h: "getting shut down"
+
+// The fields of /proc/PID/stat that are used here (proc(5): state 3, flags 9, threads 20, start
+// 22).
+struct Stat {
+  pid_t pid = 0;
+  char state = '?';
+  unsigned long flags = 0;
+  long threads = 0;
+  std::uint64_t start = 0;
+
+  [[nodiscard]] bool ended() const noexcept {
+    return state == 'Z' || state == 'X' || state == 'x' || (flags & kPfExiting) != 0;
+  }
+};
+
+std::optional<Stat> parse_stat(const char* text) noexcept {
+  // The command name may hold anything, ')' and spaces too: fields are counted from the last ')'.
+  const char* rest = std::strrchr(text, ')');
+  if (rest == nullptr) return std::nullopt;
+  Stat stat;
+  unsigned long long start = 0;
+  stat.pid = static_cast<pid_t>(std::strtol(text, nullptr, 10));
+  const int found = std::sscanf(
+      rest + 1, " %c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu",
+      &stat.state, &stat.flags, &stat.threads, &start);
+  if (found != 4) return std::nullopt;
+  stat.start = start;
+  return stat;
+}
+
+// Async-signal-safe but for sscanf; no allocation, as this runs in children of threaded programs.
+std::optional<Stat> read_stat(const char* path) noexcept {
+  const Fd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  std::array<char, 1024> text{};
+  const ssize_t size = ::read(file.get(), text.data(), text.size() - 1);
+  if (size <= 0) return std::nullopt;
+  return parse_stat(text.data());
+}
+
+std::optional<Stat> read_process_stat(pid_t pid) noexcept {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/stat", static_cast<int>(pid));
+  return read_stat(path.data());
+}
+
+// Thread ids of a process that are not known to have ended; nullopt where that cannot be read.
+std::optional<std::vector<pid_t>> living_threads(pid_t pid) {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/task", static_cast<int>(pid));
+  DIR* directory = ::opendir(path.data());
+  if (directory == nullptr) return std::nullopt;
+  std::vector<pid_t> living;
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string_view name(entry->d_name);
+    pid_t tid = 0;
+    if (std::from_chars(name.begin(), name.end(), tid).ec != std::errc()) continue;
+    std::array<char, 96> stat_path{};
+    std::snprintf(stat_path.data(), stat_path.size(), "/proc/%d/task/%d/stat",
+                  static_cast<int>(pid), static_cast<int>(tid));
+    const auto stat = read_stat(stat_path.data());
+    if (!stat || !stat->ended()) living.push_back(tid);
+  }
+  ::closedir(directory);
+  return living;
+}
+
+// A thread that was listed before it made another one and ended after is seen as ended; the
+// second listing then shows the one it made. So: twice empty means none is left.
+bool every_thread_ended(pid_t pid) noexcept {
+  try {
+    for (int pass = 0; pass < 2; ++pass) {
+      const auto living = living_threads(pid);
+      if (!living || !living->empty()) return false;
+    }
+    return true;
+  } catch (...) {
+    return false;  // no memory to look: no evidence
+  }
+}
+
+std::uint64_t inode_of(const char* path) noexcept {
+  struct ::stat info{};
+  return ::stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+detail::Identity* identity_page() {
+  if (auto* known = detail::identity.load(std::memory_order_acquire)) return known;
+  const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  void* page = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) throw_errno("map", "the page for this process's identity");
+  if (::madvise(page, size, MADV_WIPEONFORK) != 0) {
+    throw_errno("mark as wiped on fork", "the page for this process's identity");
+  }
+  auto* fresh = static_cast<detail::Identity*>(page);
+  detail::Identity* expected = nullptr;
+  if (detail::identity.compare_exchange_strong(expected, fresh, std::memory_order_acq_rel)) {
+    return fresh;
+  }
+  ::munmap(page, size);  // another thread was first
+  return expected;
+}
+
+}  // namespace
+
+namespace detail {
+
+constinit std::atomic<Identity*> identity{nullptr};
+
+TaskWord identify() {
+  Identity* page = identity_page();
+  const auto stat = read_stat("/proc/self/stat");
+  if (!stat || stat->pid != ::getpid()) {
+    throw_errno("read", "/proc/self/stat (shoal needs the /proc of this process's pid namespace)",
+                ENOENT);
+  }
+  page->pid_namespace.store(inode_of("/proc/self/ns/pid"), std::memory_order_relaxed);
+  page->time_namespace.store(inode_of("/proc/self/ns/time"), std::memory_order_relaxed);
+  register_for_barriers();
+  const TaskWord word = static_cast<TaskWord>(static_cast<std::uint32_t>(stat->start)) << 32U |
+                        static_cast<TaskWord>(stat->pid);
+  page->word.store(word, std::memory_order_release);  // pairs with the loads in self()
+  return word;
+}
+
+}  // namespace detail
+
+Namespaces namespaces() {
+  self();
+  const auto* page = detail::identity.load(std::memory_order_acquire);
+  return {page->pid_namespace.load(std::memory_order_relaxed),
+          page->time_namespace.load(std::memory_order_relaxed)};
+}
+
+bool is_dead(TaskWord word) noexcept {
+  const pid_t pid = pid_of(word);
+  if (pid == 0) return false;
+  if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
+  const auto stat = read_process_stat(pid);
+  if (!stat) return false;
+  if (static_cast<std::uint32_t>(stat->start) != start_of(word)) return true;
+  if (!stat->ended()) return false;
+  return stat->threads <= 1 || every_thread_ended(pid);
+}
+
+bool is_main_thread() noexcept { return ::gettid() == ::getpid(); }
+
+std::uint64_t start_time(pid_t pid) noexcept {
+  const auto stat = read_process_stat(pid);
+  return stat ? stat->start : 0;
+}
+
+}  // namespace shoal::os

@@ -1,0 +1,287 @@
+#include "ring/ring.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <shoal/error.hpp>
+#include <utility>
+
+#include "ring/ring_locks.hpp"
+
+namespace shoal::ring {
+namespace {
+
+constexpr std::uint64_t kFirstBlock = 64 * 1024;
+
+std::uint64_t first_block_offset() noexcept {
+  const std::uint64_t control = shm::kHeaderRoom + sizeof(shm::RingWords);
+  const std::uint64_t page = os::page_size();
+  return (control + page - 1) / page * page;
+}
+
+// How long a put that finds no room leaves busy consumers to make some before it takes more memory,
+// which is fresh and slow: once for each doubling, and too short to be called blocking.
+constexpr auto kBeforeGrowing = std::chrono::milliseconds(5);
+
+// Consumers that take less often than this wake a sleeping producer at each item; busier ones
+// wake it when half is free, as a sleep costs what two thousand records do.
+constexpr auto kBusy = std::chrono::microseconds(100);
+
+void copy_out(std::span<const std::byte> payload, const Room& room) noexcept {
+  if (payload.size() == kUnit && room.first.size() >= kUnit) {
+    std::memcpy(room.first.data(), payload.data(), kUnit);  // a size that is known is faster
+    return;
+  }
+  const std::size_t in_first = std::min(payload.size(), room.first.size());
+  if (in_first != 0) std::memcpy(room.first.data(), payload.data(), in_first);
+  const std::size_t in_second = payload.size() - in_first;
+  if (in_second != 0) std::memcpy(room.second.data(), payload.data() + in_first, in_second);
+}
+
+// One wake-up is in flight at a time: who got it and slept for it passes it on when there is more,
+// whichever way it leaves.
+template <class More>
+struct PassOn {
+  PassOn(shm::ParkingWords& parking, More is_more) noexcept : words(parking), more(is_more) {}
+  PassOn(const PassOn&) = delete;
+  PassOn& operator=(const PassOn&) = delete;
+  ~PassOn() {
+    if (!owed) return;
+    try {
+      if (more()) shm::Parking(words).notify();
+    } catch (...) {  // NOLINT(bugprone-empty-catch): a damaged ring, as its next user will say
+    }
+  }
+  shm::ParkingWords& words;
+  More more;
+  bool owed = false;
+};
+
+std::uint64_t total(Parts payload) noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t Ring::segment_size() noexcept { return first_block_offset() + kFirstBlock; }
+
+void Ring::initialise(std::byte* base, std::uint64_t max_items) noexcept {
+  auto& words = *reinterpret_cast<shm::RingWords*>(base + shm::kHeaderRoom);
+  const Position start(first_block_offset() / kUnit, 0);
+  words.max_items = max_items;
+  words.tail = start.word();
+  words.head = start.word();
+  words.seen_head = start.word();
+  words.blocks[0].offset = first_block_offset();
+  words.blocks[0].size = kFirstBlock;
+  words.blocks[0].sequence = 1;
+}
+
+Ring::Ring(std::shared_ptr<shm::Segment> segment)
+    : segment_(std::move(segment)),
+      words_(segment_->content<shm::RingWords>()),
+      bounds_(segment_->bounds()) {}
+
+// ------------------------------------------------------------------ put
+
+Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience) {
+  const std::uint64_t bytes = total(payload);
+  if (bytes > kMostBytes) {
+    throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
+                      segment_->label() + ": the most is " + std::to_string(kMostBytes));
+  }
+  Put result;
+  {
+    const LockGuard lock(*this, words_.producers, patience);
+    if (!lock) return Put::kBusy;
+    if (lock.from_dead()) repair();
+    result = append(payload, bytes, encoding, patience.room);
+  }
+  if (result == Put::kDone) shm::Parking(words_.not_empty).notify();
+  return result;
+}
+
+bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline) {
+  using Growth = Patience::Room;
+  Patience patience{.room = deadline.is_now() ? Growth::kGrow : Growth::kLeaveToConsumers,
+                    .deadline = deadline};
+  PassOn pass_on(words_.not_full, [this] { return has_room(); });
+  for (;;) {
+    const Put result = try_put(payload, encoding, patience);
+    if (result == Put::kDone) return true;
+    if (result == Put::kBusy) return false;
+    const bool growing = result == Put::kNoRoom;
+    const auto until = growing ? os::Deadline::after(kBeforeGrowing) : deadline;
+    const auto ready = [this, growing] { return growing ? half_free() : has_room(); };
+    const auto outcome =
+        shm::Parking(words_.not_full).wait(bounds_, until, put_spin_, ready, ready);
+    if (outcome == shm::Slept::kReadyLate) pass_on.owed = true;
+    patience.room = growing ? Growth::kGrow : Growth::kLeaveToConsumers;
+    if (!growing && outcome == shm::Slept::kTimedOut) return false;
+  }
+}
+
+Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room) {
+  // Not only after a take-over: who took over may have failed to repair (no address space).
+  if (header_at(tail().unit()).load(std::memory_order_relaxed) != 0) [[unlikely]]
+    repair();
+  Position tail = this->tail();
+  if (too_many(tail)) return Put::kFull;
+  const std::uint64_t units = Header::units_for(bytes);
+  if (!find_room(tail, units, room)) return Put::kNoRoom;
+  write(tail, payload, bytes, encoding);
+  return Put::kDone;
+}
+
+bool Ring::too_many(Position tail) {
+  const std::uint64_t most = words_.max_items == 0 ? kMostItems : words_.max_items;
+  const auto count = [&] {
+    return items_between(Position(words_.seen_head.load(std::memory_order_relaxed)), tail);
+  };
+  if (count() < most) return false;
+  words_.seen_head.store(head().word(), std::memory_order_relaxed);
+  if (count() < most) return false;
+  if (words_.max_items == 0) {
+    throw OutOfMemory(segment_->label() + " holds " + std::to_string(most) +
+                      " items, the most it can count");
+  }
+  return true;
+}
+
+void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding) {
+  const std::uint64_t units = Header::units_for(bytes);
+  // One unit more: the header that ends the ring is part of the room.
+  std::byte* record = segment_->at(tail.unit() * kUnit, (units + 1) * kUnit);
+  std::byte* place = record + kUnit;
+  for (const auto& part : payload) {
+    if (part.size() == kUnit) {
+      std::memcpy(place, part.data(), kUnit);
+    } else if (!part.empty()) {
+      std::memcpy(place, part.data(), part.size());
+    }
+    place += part.size();
+  }
+  reinterpret_cast<shm::Word*>(record + units * kUnit)->store(0, std::memory_order_relaxed);
+  // The commit. Pairs with the acquiring load of the header in take() and has_item().
+  reinterpret_cast<shm::Word*>(record)->store(Header::record(bytes, encoding).word(),
+                                              std::memory_order_release);
+  words_.tail.store(tail.past(units).word(), std::memory_order_release);
+}
+
+// ------------------------------------------------------------------ get
+
+Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
+  if (!has_item()) return Get::kEmpty;
+  Get result;
+  {
+    const LockGuard lock(*this, words_.consumers, patience);
+    if (!lock) return Get::kBusy;
+    result = take(room, record);
+  }
+  if (result == Get::kDone) tell_producers();
+  return result;
+}
+
+Get Ring::get(const Room& room, Record& record, os::Deadline deadline) {
+  PassOn pass_on(words_.not_empty, [this] { return has_item(); });
+  for (;;) {
+    const Get result = try_get(room, record, {.deadline = deadline});
+    if (result != Get::kEmpty) return result;
+    const auto ready = [this] { return has_item(); };
+    const auto outcome =
+        shm::Parking(words_.not_empty).wait(bounds_, deadline, get_spin_, ready, ready);
+    if (outcome == shm::Slept::kReadyLate) pass_on.owed = true;
+    if (outcome == shm::Slept::kTimedOut) return Get::kEmpty;
+  }
+}
+
+Get Ring::take(const Room& room, Record& record) {
+  Position head = this->head();
+  for (;;) {
+    const Header header(header_at(head.unit()).load(std::memory_order_acquire));
+    if (header.kind() == Header::Kind::kNone) return Get::kEmpty;
+    if (header.kind() == Header::Kind::kLink) {
+      head = head.at(header.target());
+      words_.head.store(head.word(), std::memory_order_release);
+      continue;
+    }
+    if (header.kind() != Header::Kind::kRecord) segment_->throw_damaged("an unknown record");
+    record.bytes = header.bytes();
+    record.encoding = header.encoding();
+    record.number = head.items();
+    const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
+    if (header.bytes() > room.size()) {
+      std::memcpy(record.start.data(), payload,
+                  std::min<std::uint64_t>(record.start.size(), header.bytes()));
+      return Get::kTooSmall;
+    }
+    copy_out({payload, header.bytes()}, room);
+    if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
+    // The item is taken now. Release: the copy above is done before a producer reuses the place.
+    words_.head.store(head.past(header.units()).word(), std::memory_order_release);
+    return Get::kDone;
+  }
+}
+
+// Without a lock, so each word is believed only when the head is seen unchanged after it was read:
+// otherwise its place may have been used again, for a payload that says anything. "There is one"
+// needs no such care: it can be taken by another at any time.
+bool Ring::has_item() const {
+  for (;;) {
+    const Position at = head();
+    Header header(header_at(at.unit()).load(std::memory_order_acquire));
+    // A second link stands where a producer died after the first.
+    while (header.kind() == Header::Kind::kLink && head() == at) {
+      header = Header(header_at(header.target()).load(std::memory_order_acquire));
+    }
+    if (header.kind() == Header::Kind::kRecord) return true;  // there was one, an instant ago
+    if (head() == at) return header.kind() != Header::Kind::kNone;
+  }
+}
+
+// ------------------------------------------------------------------ waiting for room
+
+bool Ring::has_room() const {
+  return words_.max_items == 0 || items_between(head(), tail()) < words_.max_items;
+}
+
+bool Ring::half_free() const {
+  const Position from = head();
+  const Position to(words_.tail.load(std::memory_order_acquire));
+  const Block block = find_block(to.unit());
+  if (!block.holds(from.unit())) return false;
+  const std::uint64_t size = block.end - block.begin;
+  const std::uint64_t used =
+      from.unit() <= to.unit() ? to.unit() - from.unit() : size - (from.unit() - to.unit());
+  return used <= size / 2;
+}
+
+void Ring::tell_producers() {
+  shm::Parking not_full(words_.not_full);
+  if (!not_full.has_sleepers()) [[likely]]
+    return;
+  const auto now = os::Clock::now().time_since_epoch().count();
+  const auto before = last_take_.exchange(now, std::memory_order_relaxed);
+  const bool busy = now - before < os::Nanoseconds(kBusy).count();
+  const auto count = items_between(head(), tail());
+  const bool half = words_.max_items == 0 ? half_free() : count <= words_.max_items / 2;
+  if (!busy || half || count == 0) not_full.notify();
+}
+
+// ------------------------------------------------------------------ looking
+
+std::uint64_t Ring::items() {
+  const auto count = [this] {
+    const Position from = head();
+    return items_between(from, Position(words_.tail.load(std::memory_order_acquire)));
+  };
+  const os::TaskWord owner = words_.producers.owner.load(std::memory_order_acquire);
+  if (owner != 0 && os::is_dead(owner)) {  // its last item may be committed and not counted
+    const LockGuard lock(*this, words_.producers, {.deadline = os::Deadline::now()});
+    if (lock.from_dead()) repair();
+  }
+  return count();
+}
+
+}  // namespace shoal::ring

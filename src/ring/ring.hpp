@@ -1,0 +1,180 @@
+// The message ring: records of any size, many producers, many consumers, first in first out.
+//
+// Layout. Records stand one after another in a block of the segment; each is a header word and a
+// payload. At the tail there is always a zero header. Where a record does not fit before the end
+// of the block, a link leads back to its start; where it fits nowhere, a link leads to a next,
+// larger block. Links are followed by whoever takes.
+//
+// put, under the producers' lock: write the payload; zero the header that follows; store the
+// record's header (the commit); store the tail.
+// get, under the consumers' lock: read the header at the head; copy; store the head (the item is
+// taken now).
+// Consumers never read the tail, and producers read the head only when they seem to be out of
+// room; so the two sides meet in the record alone, which carries readiness and data in one line.
+//
+// Death, instruction by instruction:
+//  * producer before the commit: what it wrote is beyond the zero header: not there.
+//  * producer between commit and tail: the item is there (consumers go by headers); the next
+//    producer takes the lock from the dead and walks from the tail over committed headers to the
+//    zero one, which gives the true tail and item count.
+//  * producer while growing: the memory lies beyond the segment's size (taken again by the next to
+//    grow), or beyond the table's last block (used by the next), or in the table with sequence 0
+//    (used by the next), or with a sequence but not linked (reset by that walk).
+//  * consumer before the head's store: the item is still there, for the next.
+//  * consumer after it: the item was taken, and is lost with its taker: the one item in hand.
+//  * anybody between a change and the wake-up: the bounded wait (shm/parking.hpp).
+//  * a lock's owner: sync/owner_lock.hpp.
+// A consumer has nothing to repair: the head is one word.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "os/clock.hpp"
+#include "ring/record.hpp"
+#include "shm/layout.hpp"
+#include "shm/segment.hpp"
+#include "sync/owner_lock.hpp"
+
+namespace shoal::ring {
+
+/// A payload is given in parts, so that no caller has to join them first.
+using Parts = std::span<const std::span<const std::byte>>;
+
+enum class Put : std::uint8_t {
+  kDone,
+  kFull,    ///< max_items are in it
+  kNoRoom,  ///< no room without growing, and consumers are at work (Patience::kSome)
+  kBusy,    ///< another holds the lock, and it was not to be waited for any longer
+};
+enum class Get : std::uint8_t {
+  kDone,
+  kEmpty,
+  kTooSmall,  ///< Record::bytes says how much room the next item needs; it was not taken
+  kBusy,      ///< another holds the lock, and it was not to be waited for any longer
+};
+/// What an attempt may wait for. A lock is held for a copy's time, unless its holder was stopped
+/// (which is not death): so it is waited for until the caller's deadline, and for a second by
+/// callers that would not wait at all.
+struct Patience {
+  enum class Lock : std::uint8_t { kTry, kWait } lock = Lock::kWait;
+  enum class Room : std::uint8_t { kLeaveToConsumers, kGrow } room = Room::kGrow;
+  os::Deadline deadline = os::Deadline::never();  ///< for the lock
+};
+
+/// What was taken, or could not be.
+struct Record {
+  std::uint64_t bytes = 0;
+  Encoding encoding = Encoding::kPickle;
+  std::uint64_t number = 0;  ///< of the item in the queue, from 0, modulo 2^28
+  /// With kTooSmall: how the payload begins (as much as there is), so that the caller can choose
+  /// where it should go.
+  std::array<std::byte, 16> start{};
+};
+
+/// Where a payload goes: the first part is filled, then the second.
+struct Room {
+  template <class Bytes>
+    requires std::convertible_to<Bytes&&, std::span<std::byte>>
+  Room(Bytes&& bytes) : first(bytes) {}  // NOLINT: any run of bytes will do
+  Room(std::span<std::byte> head, std::span<std::byte> rest) noexcept : first(head), second(rest) {}
+  [[nodiscard]] std::size_t size() const noexcept { return first.size() + second.size(); }
+
+  std::span<std::byte> first;
+  std::span<std::byte> second;
+};
+
+/// One process's view of a ring, shared by its threads.
+/// Thread, process and fork safe; never calls user code; see above for death.
+class Ring {
+ public:
+  /// Bytes of a new segment for a ring, and what makes its content.
+  static std::size_t segment_size() noexcept;
+  static void initialise(std::byte* base, std::uint64_t max_items) noexcept;
+
+  explicit Ring(std::shared_ptr<shm::Segment> segment);
+
+  /// Appends one item. Throws OutOfMemory (nothing changed), Damaged, Interrupted.
+  Put try_put(Parts payload, Encoding encoding, const Patience& patience);
+  /// The same, waiting until `deadline` while max_items are in it: false when it passed.
+  bool put(Parts payload, Encoding encoding, os::Deadline deadline);
+
+  /// Takes the oldest item into `room`. Throws Damaged, Interrupted; never after it was taken.
+  Get try_get(const Room& room, Record& record, const Patience& patience);
+  /// The same, waiting until `deadline` while it is empty.
+  Get get(const Room& room, Record& record, os::Deadline deadline);
+
+  /// Items in it: exact for what has returned, also after any death.
+  [[nodiscard]] std::uint64_t items();
+  [[nodiscard]] bool empty() const { return !has_item(); }
+  [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
+  [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
+
+  /// Where this process notes the number of each item just before it takes it: if it is killed,
+  /// that number tells which item it may have had in hand. nullptr: nowhere (the default).
+  void set_witness(std::atomic<std::uint64_t>* witness) noexcept { witness_ = witness; }
+
+ private:
+  struct Block {
+    std::uint64_t begin = 0;  // units
+    std::uint64_t end = 0;
+    std::uint64_t sequence = 0;
+    [[nodiscard]] bool holds(std::uint64_t unit) const noexcept {
+      return unit >= begin && unit < end;
+    }
+  };
+  class LockGuard;
+
+  // Producers, under their lock.
+  Put append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room);
+  bool too_many(Position tail);
+  bool find_room(Position& tail, std::uint64_t units, Patience::Room room);
+  bool fits(Position& tail, std::uint64_t head_unit, std::uint64_t units);
+  bool consumers_at_work(Position tail);
+  void grow(Position& tail, std::uint64_t units);
+  std::size_t choose_block(std::uint64_t units, const Block& now);
+  void take_block(std::size_t index, std::uint64_t units, const Block& now);
+  [[nodiscard]] std::uint64_t end_of_blocks() const noexcept;
+  void link(Position& tail, std::uint64_t target);
+  void write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding);
+  void repair();
+  void unlink_blocks_after(std::uint64_t sequence) noexcept;
+
+  [[nodiscard]] bool has_item() const;
+  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] bool half_free() const;
+  void tell_producers();
+  Get take(const Room& room, Record& record);
+
+  [[nodiscard]] Block block_of(std::uint64_t unit);
+  [[nodiscard]] Block block_at(std::size_t index) const noexcept;
+  [[nodiscard]] std::size_t find_index(std::uint64_t unit) const;
+  [[nodiscard]] Block find_block(std::uint64_t unit) const { return block_at(find_index(unit)); }
+  [[nodiscard]] shm::Word& header_at(std::uint64_t unit) const {
+    return *reinterpret_cast<shm::Word*>(segment_->at(unit * kUnit, kUnit));
+  }
+  [[nodiscard]] Position tail() const noexcept {
+    return Position(words_.tail.load(std::memory_order_relaxed));
+  }
+  [[nodiscard]] Position head() const noexcept {
+    return Position(words_.head.load(std::memory_order_acquire));
+  }
+
+  std::shared_ptr<shm::Segment> segment_;
+  shm::RingWords& words_;
+  shm::Bounds bounds_;
+  // Where the tail was last seen. One word, as a fork may copy it in the middle of a put.
+  std::atomic<std::size_t> producer_block_{0};
+  std::atomic<std::uint64_t>* witness_ = nullptr;
+  std::atomic<std::int64_t> last_take_{0};  // when an item was last taken, while producers slept
+  shm::Spin put_spin_;
+  shm::Spin get_spin_;
+  shm::Spin lock_spin_;
+};
+
+}  // namespace shoal::ring

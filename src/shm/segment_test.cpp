@@ -1,0 +1,207 @@
+#include "shm/segment.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <shoal/error.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace shoal::shm {
+namespace {
+
+constexpr std::size_t kSize = 8192;
+
+std::shared_ptr<Segment> make(Kind kind = Kind::kQueue, const std::string& label = "") {
+  return Segment::create(kind, label, kSize,
+                         [](std::byte* base) { base[kHeaderRoom] = std::byte{7}; });
+}
+os::Fd copy_of(const Segment& segment) { return os::duplicate(segment.fd(), "segment"); }
+
+std::string unique_name() {
+  static int count = 0;
+  return "test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+}
+
+// What a child that runs `body` ends with.
+template <class Body>
+int in_child(Body body) {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(body());
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST(Segment, begins_with_a_header_and_what_its_maker_wrote) {
+  const auto segment = make();
+  const auto& header = *reinterpret_cast<SegmentHeader*>(segment->at(0, sizeof(SegmentHeader)));
+  EXPECT_EQ(header.magic, kMagic);
+  EXPECT_EQ(header.version, kLayoutVersion);
+  EXPECT_EQ(header.kind, Kind::kQueue);
+  EXPECT_EQ(header.creator, os::self());
+  EXPECT_EQ(*segment->at(kHeaderRoom, 1), std::byte{7});
+  EXPECT_EQ(*segment->at(kHeaderRoom + 1, 1), std::byte{0});
+  EXPECT_EQ(segment->size(), kSize);
+  EXPECT_EQ(segment->name(), "");
+}
+
+TEST(Segment, is_closed_on_exec_private_and_cannot_shrink) {
+  const auto segment = make();
+  EXPECT_NE(::fcntl(segment->fd(), F_GETFD) & FD_CLOEXEC, 0);
+  struct ::stat info{};
+  ASSERT_EQ(::fstat(segment->fd(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  EXPECT_NE(::ftruncate(segment->fd(), 0), 0);
+}
+
+TEST(Segment, is_mapped_once_however_often_it_arrives) {
+  const auto segment = make();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Segment::attach(Kind::kQueue, copy_of(*segment), kSize), segment);
+  }
+}
+
+TEST(Segment, keeps_its_descriptor_when_that_one_arrives_again) {
+  auto segment = make();
+  const int fd = segment->fd();
+  EXPECT_EQ(Segment::attach(Kind::kQueue, os::Fd(fd), kSize), segment);
+  EXPECT_GE(::fcntl(fd, F_GETFD), 0) << "still open";
+  segment.reset();
+  EXPECT_LT(::fcntl(fd, F_GETFD), 0) << "closed with the last handle";
+}
+
+TEST(Segment, of_another_kind_is_refused) {
+  const auto segment = make(Kind::kLock);
+  EXPECT_THROW(Segment::attach(Kind::kQueue, copy_of(*segment), kSize), WrongKind);
+}
+
+TEST(Segment, that_is_too_small_is_refused) {
+  const auto segment = make();
+  EXPECT_THROW(Segment::attach(Kind::kQueue, copy_of(*segment), kSize + 1), Damaged);
+  os::Fd empty(::memfd_create("test", MFD_CLOEXEC));
+  EXPECT_THROW(Segment::attach(Kind::kQueue, std::move(empty), kSize), Damaged);
+}
+
+TEST(Segment, refuses_positions_outside_of_it) {
+  const auto segment = make();
+  EXPECT_NO_THROW(static_cast<void>(segment->at(kSize - 1, 1)));
+  EXPECT_NO_THROW(static_cast<void>(segment->at(kSize, 0)));
+  EXPECT_THROW(static_cast<void>(segment->at(kSize, 1)), Damaged);
+  EXPECT_THROW(static_cast<void>(segment->at(kSize - 1, 2)), Damaged);
+  EXPECT_THROW(static_cast<void>(segment->at(~std::uint64_t{0}, 1)), Damaged);
+  EXPECT_THROW(static_cast<void>(segment->at(1, ~std::uint64_t{0})), Damaged);
+}
+
+TEST(Segment, grows_and_keeps_what_was_there) {
+  const auto segment = make();
+  std::byte* const first = segment->at(kHeaderRoom, 1);
+  std::uint64_t end = kSize;
+  for (const std::uint64_t bytes : {4096ULL, 1ULL << 20U, 64ULL << 20U}) {
+    EXPECT_EQ(segment->grow(bytes), end);
+    end += bytes;
+    EXPECT_EQ(segment->size(), end);
+    *segment->at(end - 1, 1) = std::byte{9};
+  }
+  EXPECT_EQ(*segment->at(kHeaderRoom, 1), std::byte{7});
+  *first = std::byte{8};  // another thread may still hold a pointer from before
+  EXPECT_EQ(*segment->at(kHeaderRoom, 1), std::byte{8});
+  EXPECT_THROW(static_cast<void>(segment->at(end, 1)), Damaged);
+}
+
+TEST(Segment, is_seen_to_grow_by_another_process) {
+  const auto segment = make();
+  EXPECT_EQ(in_child([&] {
+              *segment->at(segment->grow(1U << 20U) + 5, 1) = std::byte{42};
+              return 0;
+            }),
+            0);
+  EXPECT_EQ(segment->size(), kSize + (1U << 20U));
+  EXPECT_EQ(*segment->at(kSize + 5, 1), std::byte{42});
+}
+
+TEST(Segment, may_grow_under_threads_that_read_it) {
+  const auto segment = make();
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) EXPECT_NO_THROW(static_cast<void>(segment->at(segment->size() - 1, 1)));
+    });
+  }
+  for (int i = 0; i < 200; ++i) segment->grow(1U << 20U);
+  stop = true;
+  for (auto& reader : readers) reader.join();
+}
+
+TEST(Segment, may_be_opened_while_another_process_makes_it_grow) {
+  const auto segment = make();
+  const pid_t grower = ::fork();
+  if (grower == 0) {
+    for (int i = 0; i < 2000; ++i) segment->grow(4096);
+    ::_exit(0);
+  }
+  int status = 0;
+  while (::waitpid(grower, &status, WNOHANG) == 0) {
+    EXPECT_NO_THROW(Segment::attach(Kind::kQueue, copy_of(*segment), kSize));
+  }
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Segment, that_has_no_room_to_grow_is_unchanged) {
+  const auto segment = make();
+  EXPECT_EQ(in_child([&] {
+              const rlimit limit{1U << 20U, 1U << 20U};
+              ::setrlimit(RLIMIT_FSIZE, &limit);
+              try {
+                segment->grow(2U << 20U);
+              } catch (const OutOfMemory& error) {
+                return std::string(error.what()).find("RLIMIT_FSIZE") != std::string::npos &&
+                               segment->size() == kSize
+                           ? 0
+                           : 1;
+              }
+              return 2;
+            }),
+            0);
+}
+
+TEST(Segment, may_be_made_by_two_at_once_but_only_one_gets_the_name) {
+  const std::string name = unique_name();
+  const auto first = Segment::create_named(Kind::kQueue, name, kSize, [](std::byte*) {});
+  EXPECT_EQ(first->name(), name);
+  EXPECT_EQ(first->label(), "queue '" + name + "'");
+  EXPECT_THROW(Segment::create_named(Kind::kLock, name, kSize, [](std::byte*) {}), NameTaken);
+  EXPECT_EQ(Segment::open_named(Kind::kQueue, name, kSize), first);
+  Segment::unlink(Kind::kQueue, name);
+  EXPECT_THROW(Segment::open_named(Kind::kQueue, name, kSize), NameMissing);
+}
+
+// A child that is killed while it writes the content leaves no name behind.
+TEST(Segment, appears_whole_or_not_at_all) {
+  const std::string name = unique_name();
+  EXPECT_EQ(in_child([&] {
+              Segment::create_named(Kind::kQueue, name, kSize,
+                                    [](std::byte*) { ::raise(SIGKILL); });
+              return 0;
+            }),
+            -SIGKILL);
+  EXPECT_THROW(Segment::open_named(Kind::kQueue, name, kSize), NameMissing);
+}
+
+TEST(Segment, knows_its_user_in_each_process) {
+  const auto segment = make();
+  EXPECT_EQ(segment->user(), os::self());
+  EXPECT_EQ(in_child([&] { return os::pid_of(segment->user()) == ::getpid() ? 0 : 1; }), 0);
+}
+
+}  // namespace
+}  // namespace shoal::shm

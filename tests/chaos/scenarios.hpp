@@ -1,0 +1,38 @@
+// The scenarios of chaos_random. Each prints a closing line and returns whether all was as
+// promised.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <random>
+
+#include "child.hpp"
+
+namespace shoal::chaos {
+
+struct Plan {
+  std::uint64_t seed;
+  std::uint64_t kills;  ///< to be reached,
+  os::Deadline until;   ///< where this has come too
+  [[nodiscard]] bool reached(std::uint64_t so_far) const {
+    return so_far >= kills && (until.is_never() || until.passed());
+  }
+};
+
+using Random = std::mt19937_64;
+/// A number from `least` to `most`.
+inline std::uint64_t draw(Random& random, std::uint64_t least, std::uint64_t most) {
+  return std::uniform_int_distribution<std::uint64_t>(least, most)(random);
+}
+/// True once in `times`.
+inline bool once_in(Random& random, std::uint64_t times) { return draw(random, 1, times) == 1; }
+
+/// Producers and consumers of rings are killed. `title` opens the closing line.
+bool kill_around_rings(const Plan& plan, const char* title);
+/// Owners of a lock, and those who wait for it, are killed.
+bool kill_around_a_lock(const Plan& plan);
+/// Processes are stopped and go on: the others' timed waits end in time.
+bool stop_around_a_ring(const Plan& plan);
+
+}  // namespace shoal::chaos

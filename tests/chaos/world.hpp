@@ -1,0 +1,137 @@
+// The world of one death: an object, who uses it, and what must be true of it afterwards.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "child.hpp"
+#include "ring/ring.hpp"
+#include "shm/segment.hpp"
+#include "stepper.hpp"
+#include "sync/owner_lock.hpp"
+
+namespace shoal::chaos {
+
+/// What a model found wrong.
+class Violation : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+/// Throws Violation where `holds` is false.
+inline void must(bool holds, const std::string& what) {
+  if (!holds) throw Violation(what);
+}
+
+/// An item of the ring: its bytes follow from these two.
+struct Item {
+  std::uint64_t id = 0;
+  std::uint64_t size = 0;
+  bool operator==(const Item&) const = default;
+};
+using Items = std::vector<Item>;
+std::string to_string(const Items& items);
+
+/// What a process tells the others about its part. In memory that all of them share.
+struct Role {
+  std::atomic<bool> done;          ///< its operation returned
+  std::atomic<std::int64_t> when;  ///< at this time, in nanoseconds of the clock
+  std::uint64_t number;            ///< of the item it got
+  Item item;                       ///< that it got
+};
+struct Board {
+  Role victim;
+  Role survivor;
+  std::array<Role, 4> sleepers;
+  std::atomic<std::uint64_t> witness;
+  std::atomic<bool> inside;  ///< somebody is in the lock
+  std::atomic<std::int64_t> died;
+  std::array<char, 1024> violation;
+};
+
+/// All that belongs to one operation and one death of it. Made by the supervisor before it forks
+/// the victim, the sleepers and the survivor, who each have their copy of it; the segment and the
+/// board they share.
+struct World {
+  explicit World(Board& shared_board) : board(shared_board) {}
+
+  // ---- a ring, made by make_ring()
+  void make_ring(std::uint64_t max_items = 0);
+  [[nodiscard]] shm::RingWords& ring_words() const { return segment->content<shm::RingWords>(); }
+  bool put(const Item& item, os::Deadline deadline = os::Deadline::after(kDeadline)) const;
+  /// One item with its number in the queue; nullopt when there was none until the deadline.
+  struct Got {
+    std::uint64_t number;
+    Item item;
+  };
+  std::optional<Got> get(os::Deadline deadline = os::Deadline::after(kDeadline)) const;
+  /// Puts an item that is there before the operation begins.
+  void already_there(const Item& item);
+  /// What a victim does, step by step: nothing but the call, as each step takes its time. What it
+  /// got stands in its role; size 0: nothing until the deadline.
+  void victim_puts() const;
+  void victim_gets(os::Deadline deadline = os::Deadline::after(kDeadline)) const;
+  /// Says what it puts.
+  void victim_will_put(const Item& item);
+
+  // ---- a lock, made by make_lock()
+  void make_lock();
+  [[nodiscard]] shm::LockWords& lock_words() const {
+    return segment->content<shm::LockSlot>().lock;
+  }
+  sync::Taken acquire(os::Deadline deadline = os::Deadline::after(kDeadline)) const;
+  void release() const { sync::OwnerLock(lock_words()).release(); }
+
+  // ---- others
+  /// The bytes in which a death may differ: what may be written, but not all of large payloads.
+  [[nodiscard]] Watched watched() const;
+  /// Starts a process that does `body` and is asleep in it when this returns. Its role is the next
+  /// of board.sleepers.
+  void park(const std::function<void(Role&)>& body);
+  /// Waits for those; throws Violation for one that does not come back.
+  void expect_sleepers_back();
+
+  Board& board;
+  std::shared_ptr<shm::Segment> segment;
+  std::unique_ptr<ring::Ring> ring;
+  Items before;                        ///< in the ring when the operation begins
+  std::uint64_t first_number = 0;      ///< of the first of them
+  std::optional<Item> puts;            ///< what the victim puts
+  std::vector<std::byte> bytes;        ///< of that
+  std::uint64_t deaths_of_owners = 0;  ///< of the lock, the victim not counted
+  bool victim_died_as_owner = false;   ///< of the lock
+  Child owner;                         ///< of the lock, where it is neither victim nor supervisor
+  std::string name;                    ///< in /dev/shm
+  std::vector<Child> sleepers;
+};
+
+/// An operation and its surroundings. `operate` and `warm_up` run in the victim, `check` in
+/// the survivor, the rest in the supervisor; each death anew.
+struct Operation {
+  std::string name;
+  std::function<void(World&)> prepare{};       ///< makes the object
+  std::function<void(World&)> operate{};       ///< in the victim, step by step
+  std::function<void(World&)> check{};         ///< in the survivor, after the death
+  std::function<void(World&)> gather{};        ///< parks sleepers, just before the first step
+  std::function<void(World&)> while_asleep{};  ///< when the victim first sleeps
+  std::function<void(World&)> warm_up{};       ///< in the victim, before the first step
+  std::function<void(World&)> at_death{};      ///< when the victim is dead, before the survivor
+  std::function<void(World&)> tidy{};          ///< at the end
+};
+
+/// A word of a process that has died.
+os::TaskWord word_of_a_dead_process();
+
+std::vector<Operation> ring_operations();
+std::vector<Operation> waiting_operations();
+std::vector<Operation> lock_operations();
+std::vector<Operation> segment_operations();
+
+}  // namespace shoal::chaos
