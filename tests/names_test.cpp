@@ -121,6 +121,20 @@ TYPED_TEST(NamesTest, of_another_kind_are_refused) {
             std::string::npos);
 }
 
+TYPED_TEST(NamesTest, of_another_kind_are_not_removed) {
+  using Other = std::conditional_t<std::is_same_v<TypeParam, Lock>, IntQueue, Lock>;
+  static_cast<void>(make<Other>(this->name_));
+  EXPECT_THROW(TypeParam::unlink(this->name_), shoal::WrongKind);
+  EXPECT_TRUE(std::filesystem::exists(path_of(this->name_)));
+  // Damaged or of another version, it is anybody's.
+  this->patch(offsetof(shm::SegmentHeader, version), std::uint32_t{77});
+  TypeParam::unlink(this->name_);
+  static_cast<void>(make<Other>(this->name_));
+  std::filesystem::resize_file(path_of(this->name_), 300);
+  TypeParam::unlink(this->name_);
+  EXPECT_FALSE(std::filesystem::exists(path_of(this->name_)));
+}
+
 TYPED_TEST(NamesTest, of_another_version_are_refused) {
   static_cast<void>(make<TypeParam>(this->name_));
   this->patch(offsetof(shm::SegmentHeader, version), std::uint32_t{77});

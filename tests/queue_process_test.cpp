@@ -151,6 +151,18 @@ TEST_P(QueueProcessTest, is_not_stopped_by_those_killed_in_a_wait) {
   EXPECT_EQ(empty.qsize() + full.qsize(), 0U);
 }
 
+void put_a_number(Queue<int> queue) { queue.put(1); }
+
+TEST_P(QueueProcessTest, is_open_in_a_child_of_the_process_that_closed_it) {
+  Queue<int> queue;
+  queue.close();
+  Process process(put_a_number, queue);
+  process.start();
+  expect_end(process);
+  EXPECT_TRUE(queue.closed());
+  EXPECT_EQ(queue.qsize(), 1U);
+}
+
 void close_it(Queue<int> queue) { queue.close(); }
 
 TEST_P(QueueProcessTest, is_closed_for_one_process_only) {

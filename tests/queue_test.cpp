@@ -1,5 +1,8 @@
 // The contract of queues inside one process: what they carry, their bounds, waits and end.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <complex>
@@ -199,6 +202,13 @@ TEST(QueueTest, is_one_queue_in_all_its_handles) {
   EXPECT_TRUE(assigned == queue);
   assigned.put(1);
   EXPECT_EQ(queue.get(), 1);
+}
+
+TEST(QueueTest, leaves_a_descriptor_that_it_cannot_use_to_the_caller) {
+  const int file = ::memfd_create("no queue", MFD_CLOEXEC);
+  EXPECT_THROW(static_cast<void>(Queue<int>::attach(file)), shoal::Damaged);
+  EXPECT_GE(::fcntl(file, F_GETFD), 0) << "still open";
+  ::close(file);
 }
 
 TEST(QueueTest, refuses_put_and_get_when_closed) {

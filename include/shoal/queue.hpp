@@ -37,7 +37,8 @@ class QueueBase {
   [[nodiscard]] std::size_t qsize() const;
   [[nodiscard]] bool empty() const;
   [[nodiscard]] bool full() const;
-  /// This process uses it no longer: put and get throw ClosedError. What was put stays for others.
+  /// This process uses it no longer: put and get throw ClosedError. What was put stays for others,
+  /// and a child of this process may use it, however it is started.
   void close() noexcept;
   [[nodiscard]] bool closed() const noexcept;
   /// Empty for a nameless one.
@@ -111,7 +112,8 @@ class Queue : public QueueBase {
 
   /// Throws NameMissing, WrongOwner, WrongKind, WrongVersion, WrongNamespace or Damaged.
   static Queue open(const std::string& name) { return Queue(open_core(name)); }
-  /// By a descriptor that was inherited; takes it over.
+  /// By a descriptor that was inherited; takes it over. Where it throws (WrongKind, WrongVersion,
+  /// WrongNamespace, Damaged, std::system_error), the descriptor stays the caller's.
   static Queue attach(int descriptor) { return Queue(attach_core(descriptor)); }
 
   /// Waits while maxsize items are in it.

@@ -5,13 +5,27 @@ from __future__ import annotations
 import traceback
 from multiprocessing import context, reduction
 from queue import Empty, Full
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _core
 
-__all__ = ["Empty", "Full", "Queue"]
+if TYPE_CHECKING:
+    from multiprocessing.queues import JoinableQueue, SimpleQueue
+
+__all__ = ["Empty", "Full", "JoinableQueue", "Queue", "SimpleQueue"]
 
 T = TypeVar("T")
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """`JoinableQueue` and `SimpleQueue` are the standard library's, imported when asked for."""
+        if name not in ("JoinableQueue", "SimpleQueue"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from multiprocessing import queues
+
+        return getattr(queues, name)
 
 
 class Queue(_core.Queue, Generic[T]):
@@ -37,8 +51,11 @@ class Queue(_core.Queue, Generic[T]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls._on_queue_feeder_error is not Queue._on_queue_feeder_error:
+        if "_on_queue_feeder_error" not in cls.__dict__:
+            return
+        if not hasattr(cls.put, "reports"):
             cls.put = _put_with_hook(cls.put)  # type: ignore[method-assign]
+        if cls.put_nowait is _core.Queue.put_nowait:
             cls.put_nowait = _put_nowait  # type: ignore[method-assign]
 
     @classmethod
@@ -115,6 +132,7 @@ def _put_with_hook(put: Any) -> Any:
         else:
             put(self, obj, block, timeout)
 
+    put_or_report.reports = True  # type: ignore[attr-defined]
     return put_or_report
 
 

@@ -40,6 +40,23 @@ channel::QueueCore* open_core_of(PyObject* self) {
   return nullptr;
 }
 
+// Sets the queue's core, once: calls on the way (pickling runs anybody's code) rely on it to stay.
+template <class Make>
+bool initialise(PyObject* self, Make make) {
+  auto& core = reinterpret_cast<PyQueue*>(self)->core;
+  if (core != nullptr) {
+    PyErr_SetString(PyExc_RuntimeError, "this queue is already initialised");
+    return false;
+  }
+  try {
+    core = make();
+    return true;
+  } catch (...) {
+    raise_current_exception();
+    return false;
+  }
+}
+
 PyObject* queue_new(PyTypeObject* type, PyObject*, PyObject*) {
   PyObject* self = type->tp_alloc(type, 0);
   if (self != nullptr) {
@@ -57,15 +74,11 @@ int queue_init(PyObject* self, PyObject* args, PyObject* named) {
     return -1;
   }
   const std::uint64_t limit = maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize);
-  try {
-    reinterpret_cast<PyQueue*>(self)->core = name == nullptr
-                                                 ? channel::QueueCore::create(limit)
-                                                 : channel::QueueCore::create(limit, name);
-    return 0;
-  } catch (...) {
-    raise_current_exception();
-    return -1;
-  }
+  const bool done = initialise(self, [&] {
+    return name == nullptr ? channel::QueueCore::create(limit)
+                           : channel::QueueCore::create(limit, name);
+  });
+  return done ? 0 : -1;
 }
 
 void queue_dealloc(PyObject* self) {
@@ -311,19 +324,15 @@ PyObject* queue_descriptor(PyObject* self, PyObject*) {
 PyObject* queue_attach(PyObject* self, PyObject* args) {
   int fd = -1;
   if (PyArg_ParseTuple(args, "i", &fd) == 0) return nullptr;
-  try {
-    reinterpret_cast<PyQueue*>(self)->core = channel::QueueCore::attach(os::Fd(fd));
-    Py_RETURN_NONE;
-  } catch (...) {
-    return raise_current_exception();
-  }
+  if (!initialise(self, [&] { return channel::QueueCore::attach(fd); })) return nullptr;
+  Py_RETURN_NONE;
 }
 
 PyObject* queue_open(PyObject* self, PyObject* name) {
   try {
     const auto text = text_of(name);
     if (!text) return nullptr;
-    reinterpret_cast<PyQueue*>(self)->core = channel::QueueCore::open(*text);
+    if (!initialise(self, [&] { return channel::QueueCore::open(*text); })) return nullptr;
     Py_RETURN_NONE;
   } catch (...) {
     return raise_current_exception();

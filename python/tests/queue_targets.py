@@ -22,6 +22,14 @@ def put_numbers(queue: Any, producer: int, count: int) -> None:
         queue.put((producer, i))
 
 
+def put_if_closed_in_the_parent(queue: Any, other: Any) -> None:
+    """Uses both and closes one; closing counts for this process alone."""
+    assert not queue._closed
+    queue.put("by the child")
+    other.close()
+    assert other._closed
+
+
 def put_items(queue: Any, *items: Any) -> None:
     for item in items:
         queue.put(item)

@@ -157,14 +157,26 @@ def test_a_queue_may_be_attached_by_its_descriptor() -> None:
     assert other.descriptor() == queue.descriptor()  # mapped once
 
 
+def test_a_queue_that_cannot_be_attached_leaves_the_descriptor_to_the_caller() -> None:
+    queue, other = shoal.Queue(), shoal.Queue()
+    before = descriptors()
+    with pytest.raises(RuntimeError, match="already initialised"):
+        queue._attach(other.descriptor())
+    assert descriptors() == before
+    other.put(1)
+    assert other.get_nowait() == 1
+
+
 def test_a_descriptor_of_something_else_is_refused(tmp_path: Any) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"no queue" * 1000)
     before = descriptors()
     for content in (b"no queue" * 1000, b"", b"short"):
         path.write_bytes(content)
+        file = os.open(path, os.O_RDWR)
         with pytest.raises(shoal.SegmentError):
-            shoal.queues.Queue.attach(os.open(path, os.O_RDWR))
+            shoal.queues.Queue.attach(file)
+        os.close(file)  # it is still the caller's
     with pytest.raises(OSError, match="Bad file descriptor"):
         shoal.queues.Queue.attach(1_000_000)
     assert descriptors() == before

@@ -193,6 +193,40 @@ def test_an_object_of_another_kind_is_refused(name: str) -> None:
     Lock.unlink(name + "-lock")
 
 
+OTHER: Any = {Queue: Lock, Lock: Queue}
+
+
+@KINDS
+def test_an_object_of_another_kind_is_not_unlinked(kind: Any, name: str) -> None:
+    OTHER[kind](name=name)
+    what = "a lock" if kind is Queue else "a queue"
+    with pytest.raises(TypeError, match=f"cannot be removed: {what} has that name"):
+        kind.unlink(name)
+    OTHER[kind].unlink(name)
+    assert not path(name).exists()
+
+
+@KINDS
+@pytest.mark.parametrize("how", ["magic", "version", "size", "short", "empty", "fifo", "link"])
+def test_what_is_no_sound_object_is_unlinked_as_any_kind(kind: Any, name: str, how: str) -> None:
+    OTHER[kind](name=name)
+    if how == "magic":
+        patch(name, MAGIC, b"S")
+    elif how == "version":
+        patch(name, VERSION, (77).to_bytes(4, "little"))
+    elif how == "size":
+        patch(name, SIZE, b"\xff" * 8)
+    elif how in ("short", "empty"):
+        os.truncate(path(name), 255 if how == "short" else 0)
+    else:
+        path(name).unlink()
+        os.mkfifo(path(name)) if how == "fifo" else path(name).symlink_to("/etc/passwd")
+    kind.unlink(name)
+    assert not path(name).is_symlink()
+    assert not path(name).exists()
+    assert Path("/etc/passwd").exists()
+
+
 @KINDS
 @pytest.mark.parametrize("bad", ["", "a/b", "/", "..", ".x", "a\n", "\x7f", "n" * 121, "a\0b"])
 def test_a_bad_name_is_refused(kind: Any, bad: str) -> None:

@@ -77,6 +77,13 @@ def test_what_cannot_be_unpickled_raises_in_get_and_is_gone(queue: Any) -> None:
 reported: list[tuple[BaseException, Any]] = []
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_reported() -> Iterator[None]:
+    """What is reported holds its queue, by the frames of its traceback."""
+    yield
+    reported.clear()
+
+
 class ReportingQueue(shoal.queues.Queue[Any]):
     def _on_queue_feeder_error(self, e: BaseException, obj: Any) -> None:  # type: ignore[override]
         reported.append((e, obj))
@@ -137,3 +144,99 @@ def test_pickling_may_use_the_queue() -> None:
     queue.put(b"inner" * 100_000)
     assert queue.get() == [[b"inner" * 100_000, b"o" * 300_000], b"ooo"]
     PutsWhenPickled.queue = None
+
+
+class InitialisesWhenPickled:
+    """Tries to give a queue, while it is put there, other memory; keeps what that raises."""
+
+    def __init__(self, queue: Any, how: Any) -> None:
+        self.queue, self.how = queue, how
+        self.errors: list[BaseException] = []
+
+    def __reduce__(self) -> Any:
+        try:
+            self.how(self.queue)
+        except RuntimeError as error:
+            self.errors.append(error)
+        return str, ("went through",)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda queue: queue.__init__(),
+        lambda queue: queue.__init__(3),
+        lambda queue: queue.__init__(name="never made"),
+        lambda queue: queue._attach(queue.descriptor()),
+        lambda queue: queue._open("never made"),
+    ],
+    ids=["again", "with maxsize", "by name", "attach", "open"],
+)
+def test_a_queue_is_initialised_once_even_while_it_pickles(how: Any) -> None:
+    queue = shoal.Queue()
+    item = InitialisesWhenPickled(queue, how)
+    queue.put(item)
+    assert [str(error) for error in item.errors] == ["this queue is already initialised"]
+    assert queue.get_nowait() == "went through"
+    queue.put("still usable")
+    assert queue.get_nowait() == "still usable"
+
+
+def test_a_maxsize_whose_conversion_initialises_the_queue_is_refused() -> None:
+    class Size:
+        def __index__(self) -> int:
+            queue.__init__()  # type: ignore[misc]
+            return 1
+
+    queue = shoal.queues.Queue.__new__(shoal.queues.Queue)
+    with pytest.raises(RuntimeError, match="already initialised"):
+        queue.__init__(Size())  # type: ignore[misc]
+    assert queue.maxsize == 0
+
+
+# ---------------------------------------------------------------- subclasses that report
+
+
+class OwnPutNowait(shoal.queues.Queue[Any]):
+    def _on_queue_feeder_error(self, e: BaseException, obj: Any) -> None:  # type: ignore[override]
+        reported.append((e, obj))
+
+    def put_nowait(self, obj: Any) -> None:
+        self.put(["own", obj], False)
+
+
+class ReportsOtherwise(ReportingQueue):
+    def _on_queue_feeder_error(self, e: BaseException, obj: Any) -> None:  # type: ignore[override]
+        reported.append((e, "otherwise"))
+
+
+class OwnPut(ReportingQueue):
+    def put(self, obj: Any, block: bool = True, timeout: float | None = None) -> None:
+        super().put(["own", obj], block, timeout)
+
+
+def test_a_subclass_that_reports_keeps_its_own_put_nowait() -> None:
+    queue = OwnPutNowait()
+    queue.put_nowait(1)
+    assert queue.get_nowait() == ["own", 1]
+
+
+def test_a_subclass_of_one_that_reports_is_wrapped_once() -> None:
+    assert ReportsOtherwise.put is ReportingQueue.put
+    assert ReportsOtherwise.put_nowait is ReportingQueue.put_nowait
+    reported.clear()
+    queue = ReportsOtherwise()
+    queue.put(Unpicklable())
+    queue.put_nowait(Unpicklable())
+    assert [what for _, what in reported] == ["otherwise"] * 2
+
+
+def test_a_put_of_a_subclass_of_one_that_reports_is_left_as_it_is() -> None:
+    reported.clear()
+    queue = OwnPut()
+    queue.put(1)
+    queue.put_nowait(2)
+    assert [queue.get_nowait() for _ in range(2)] == [["own", 1], ["own", 2]]
+    item = Unpicklable()
+    queue.put(item)
+    assert [what for _, what in reported] == [["own", item]]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import queue_targets as targets
+import shoal
 from children import ended_well, finish, killed, run, running, wait_until_asleep
 from waiting import DEADLINE, wait_until
 
@@ -243,3 +244,27 @@ def test_a_fork_in_the_middle_of_traffic_harms_neither_side(shoal_context: Any) 
     expected = [(i, n) for i in range(2) for n in range(count)]
     expected += [(2 + i, n) for i in range(10) for n in range(9)]
     assert sorted(received) == expected
+
+
+def test_a_queue_that_the_parent_has_closed_is_open_in_a_child(shoal_context: Any) -> None:
+    queue, other = shoal_context.Queue(), shoal_context.Queue()
+    queue.close()
+    run(shoal_context, targets.put_if_closed_in_the_parent, queue, other)
+    assert queue._closed
+    assert queue.qsize() == 1
+    with pytest.raises(ValueError, match="closed"):
+        queue.get_nowait()
+    assert not other._closed
+
+
+def test_a_queue_closed_before_a_bare_fork_is_open_in_the_child() -> None:
+    queue = shoal.Queue()
+    queue.close()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            queue.put("by the child")
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert queue.qsize() == 1

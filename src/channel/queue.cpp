@@ -55,7 +55,7 @@ std::shared_ptr<channel::QueueCore> QueueBase::open_core(const std::string& name
   return channel::QueueCore::open(name);
 }
 std::shared_ptr<channel::QueueCore> QueueBase::attach_core(int descriptor) {
-  return channel::QueueCore::attach(os::Fd(descriptor));
+  return channel::QueueCore::attach(descriptor);
 }
 void QueueBase::unlink(const std::string& name) { channel::QueueCore::unlink(name); }
 

@@ -8,6 +8,17 @@ namespace {
 
 constexpr auto kKind = shm::Kind::kQueue;
 
+// Stands for a process that cannot tell who it is (/proc cannot be read).
+constexpr os::TaskWord kSomebody = ~os::TaskWord{0};
+
+os::TaskWord self_or_somebody() noexcept {
+  try {
+    return os::self();
+  } catch (...) {
+    return kSomebody;
+  }
+}
+
 shm::Segment::Init initialiser(std::uint64_t maxsize) {
   return [maxsize](std::byte* base) { ring::Ring::initialise(base, maxsize); };
 }
@@ -31,9 +42,27 @@ std::shared_ptr<QueueCore> QueueCore::open(const std::string& name) {
       shm::Segment::open_named(kKind, name, ring::Ring::segment_size()));
 }
 
-std::shared_ptr<QueueCore> QueueCore::attach(os::Fd file) {
+std::shared_ptr<QueueCore> QueueCore::attach(os::Fd&& file) {
   return std::make_shared<QueueCore>(
       shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size()));
+}
+
+std::shared_ptr<QueueCore> QueueCore::attach(int descriptor) {
+  os::Fd file(descriptor);
+  try {
+    return attach(std::move(file));
+  } catch (...) {
+    file.release();  // it stays the caller's
+    throw;
+  }
+}
+
+void QueueCore::close() noexcept {
+  closed_by_.store(self_or_somebody(), std::memory_order_relaxed);
+}
+
+bool QueueCore::closed_here() const noexcept {
+  return closed_by_.load(std::memory_order_relaxed) == self_or_somebody();
 }
 
 void QueueCore::unlink(const std::string& name) { shm::Segment::unlink(kKind, name); }

@@ -9,6 +9,7 @@
 
 #include "os/clock.hpp"
 #include "os/fd.hpp"
+#include "os/task.hpp"
 #include "ring/ring.hpp"
 
 namespace shoal::channel {
@@ -20,29 +21,37 @@ class QueueCore {
   static std::shared_ptr<QueueCore> create(std::uint64_t maxsize);
   static std::shared_ptr<QueueCore> create(std::uint64_t maxsize, const std::string& name);
   static std::shared_ptr<QueueCore> open(const std::string& name);
-  static std::shared_ptr<QueueCore> attach(os::Fd file);
+  /// Takes the descriptor over where it succeeds, and only there.
+  static std::shared_ptr<QueueCore> attach(os::Fd&& file);
+  /// The same for a bare descriptor.
+  static std::shared_ptr<QueueCore> attach(int descriptor);
   static void unlink(const std::string& name);
 
   explicit QueueCore(std::shared_ptr<shm::Segment> segment);
 
   /// The ring; throws ClosedError after close().
   ring::Ring& ring() {
-    if (closed_.load(std::memory_order_relaxed)) [[unlikely]]
+    if (closed()) [[unlikely]]
       throw_closed();
     return ring_;
   }
   /// The ring, closed or not.
   ring::Ring& ring_in_any_state() noexcept { return ring_; }
 
-  /// This process uses the queue no longer; what was put stays. Others are not concerned.
-  void close() noexcept { closed_.store(true, std::memory_order_relaxed); }
-  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+  /// This process uses the queue no longer; what was put stays. Others are not concerned, and
+  /// children of this process are others, however they are started.
+  void close() noexcept;
+  [[nodiscard]] bool closed() const noexcept {
+    return closed_by_.load(std::memory_order_relaxed) != 0 && closed_here();
+  }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return ring_.segment(); }
 
  private:
   [[noreturn]] void throw_closed() const;
+  [[nodiscard]] bool closed_here() const noexcept;
   ring::Ring ring_;
-  std::atomic<bool> closed_{false};
+  // Task word of the process that called close(), or 0. In a forked child it is that of another.
+  std::atomic<os::TaskWord> closed_by_{0};
 };
 
 }  // namespace shoal::channel

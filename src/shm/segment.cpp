@@ -99,6 +99,23 @@ os::Fd open_file(const std::string& name, const std::string& label) {
   return file;
 }
 
+// What cannot be opened or read, is cut short, or is of another layout version may be removed as
+// whatever one likes: nothing but unlink() would do so.
+void refuse_other_kinds(Kind kind, const std::string& path, const std::string& label) {
+  int error = 0;
+  const os::Fd file = os::open_existing(path, error);
+  if (error == EMFILE || error == ENFILE) os::throw_errno("open", label, error);
+  if (error != 0) return;
+  const os::FileFacts facts = os::facts_of(file);
+  if (!facts.regular || facts.size < kHeaderRoom) return;
+  const os::Mapping map(file, kHeaderRoom, label);
+  const auto& header = *reinterpret_cast<const SegmentHeader*>(map.data());
+  if (header.magic != kMagic || header.version != kLayoutVersion || header.kind == kind) return;
+  if (header.size.load(std::memory_order_acquire) > facts.size) return;
+  throw WrongKind(label + " cannot be removed: a " + to_string(header.kind) + " has that name, a " +
+                  to_string(kind) + " was to be removed");
+}
+
 }  // namespace
 
 const char* to_string(Kind kind) noexcept {
@@ -170,7 +187,7 @@ std::shared_ptr<Segment> Segment::create_named(Kind kind, const std::string& nam
   return registered(std::move(segment));
 }
 
-std::shared_ptr<Segment> Segment::open(Kind kind, os::Fd file, std::size_t least_size,
+std::shared_ptr<Segment> Segment::open(Kind kind, os::Fd&& file, std::size_t least_size,
                                        const std::string& label) {
   const std::uint64_t size = os::facts_of(file).size;
   if (size < kHeaderRoom) {
@@ -187,7 +204,7 @@ std::shared_ptr<Segment> Segment::open_named(Kind kind, const std::string& name,
   return registered(open(kind, open_file(name, label), least_size, label));
 }
 
-std::shared_ptr<Segment> Segment::attach(Kind kind, os::Fd file, std::size_t least_size) {
+std::shared_ptr<Segment> Segment::attach(Kind kind, os::Fd&& file, std::size_t least_size) {
   const std::string label =
       "the " + std::string(to_string(kind)) + " behind descriptor " + std::to_string(file.get());
   // Two handles of one segment may arrive as the same number (inherited by spawn): it is closed
@@ -200,9 +217,13 @@ std::shared_ptr<Segment> Segment::attach(Kind kind, os::Fd file, std::size_t lea
   return registered(open(kind, std::move(file), least_size, label));
 }
 
+// Looking and removing are two steps: should an object be removed and another kind be made under
+// the same name between them, the new one is removed.
 void Segment::unlink(Kind kind, const std::string& name) {
   const std::string label = label_of(kind, name);
-  const int error = os::remove_name(path_of(name));
+  const std::string path = path_of(name);
+  refuse_other_kinds(kind, path, label);
+  const int error = os::remove_name(path);
   if (error == 0) return;
   if (error == ENOENT) throw NameMissing("there is no " + label);
   if (error == EPERM || error == EACCES) throw WrongOwner(label + " belongs to another user");

@@ -34,10 +34,11 @@ class Segment {
   /// Throws NameMissing, WrongOwner, WrongKind, WrongVersion, WrongNamespace or Damaged.
   static std::shared_ptr<Segment> open_named(Kind kind, const std::string& name,
                                              std::size_t least_size);
-  /// By a descriptor that was inherited or received; takes it over. The same segment is mapped
-  /// once in a process, however often it arrives.
-  static std::shared_ptr<Segment> attach(Kind kind, os::Fd file, std::size_t least_size);
-  /// Removes the name; those who have the object keep it. Throws NameMissing.
+  /// By a descriptor that was inherited or received; takes it over, unless it throws. The same
+  /// segment is mapped once in a process, however often it arrives.
+  static std::shared_ptr<Segment> attach(Kind kind, os::Fd&& file, std::size_t least_size);
+  /// Removes the name; those who have the object keep it. Throws NameMissing, WrongOwner, and
+  /// WrongKind where a sound object of another kind has that name.
   static void unlink(Kind kind, const std::string& name);
 
   ~Segment();
@@ -96,7 +97,7 @@ class Segment {
   Segment(os::Fd file, os::Mapping first, std::uint64_t usable);
   static std::shared_ptr<Segment> make(Kind kind, const std::string& name, os::Fd file,
                                        std::size_t size, const Init& init);
-  static std::shared_ptr<Segment> open(Kind kind, os::Fd file, std::size_t least_size,
+  static std::shared_ptr<Segment> open(Kind kind, os::Fd&& file, std::size_t least_size,
                                        const std::string& label);
   const Window* widen(std::uint64_t offset, std::uint64_t size) const;
   void check_user(os::TaskWord self) const;
