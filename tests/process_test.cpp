@@ -1,6 +1,7 @@
 // One process: its start, its end, and what its handle tells of both.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -66,6 +67,23 @@ TEST_P(ProcessTest, ends_with_the_code_of_std_exit) {
   process.start();
   process.join();
   EXPECT_EQ(process.exitcode(), 9);
+}
+
+void end_thread() { ::pthread_exit(nullptr); }
+void cancel_thread() {
+  ::pthread_cancel(::pthread_self());
+  ::pthread_testcancel();
+}
+void end_with_a_cancel_pending() { ::pthread_cancel(::pthread_self()); }
+
+TEST_P(ProcessTest, ends_with_code_0_when_its_thread_ends_itself) {
+  for (auto* const target : {end_thread, cancel_thread, end_with_a_cancel_pending}) {
+    Process process(target);
+    process.start();
+    EXPECT_TRUE(process.join_for(kDeadline));
+    EXPECT_EQ(process.exitcode(), 0);
+    EXPECT_FALSE(process.exception());
+  }
 }
 
 TEST_P(ProcessTest, brings_the_exception_that_ended_it) {

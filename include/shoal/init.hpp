@@ -12,6 +12,9 @@ namespace shoal {
 /// target and never returns. In any other process it only takes note that it was called; what
 /// stands before it in main runs in every child too. Without it start() by spawn or forkserver
 /// throws ProcessError; fork does not need it.
+///
+/// In a program with raised rights (set-uid, set-gid, file capabilities) no process is ever taken
+/// for a child, as its arguments are anybody's: start() by spawn or forkserver throws there.
 void init(int& argc, char**& argv);
 
 }  // namespace shoal

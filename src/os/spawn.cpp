@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <array>
@@ -66,6 +68,8 @@ pid_t spawn_self(const std::vector<std::string>& arguments, std::span<const int>
   return pid;
 }
 
+void refuse_cancellation() noexcept { ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr); }
+
 void exit_now(int code) noexcept { ::_exit(code); }
 
 void on_exit(void (*handler)(int code)) {
@@ -74,6 +78,8 @@ void on_exit(void (*handler)(int code)) {
   };
   if (::on_exit(call, reinterpret_cast<void*>(handler)) != 0) throw std::bad_alloc();
 }
+
+bool has_raised_rights() noexcept { return ::getauxval(AT_SECURE) != 0; }
 
 pid_t process_id() noexcept { return ::getpid(); }
 pid_t parent_id() noexcept { return ::getppid(); }

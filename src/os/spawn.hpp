@@ -23,8 +23,15 @@ pid_t spawn_self(const std::vector<std::string>& arguments, std::span<const int>
 /// Ends this process at once: no destructors, no handlers of exit, nothing flushed.
 [[noreturn]] void exit_now(int code) noexcept;
 
+/// Has pthread_cancel no effect on this thread any more.
+void refuse_cancellation() noexcept;
+
 /// Has `handler` called by std::exit, with the code, before what was registered earlier.
 void on_exit(void (*handler)(int code));
+
+/// True in a program that runs with more rights than those who started it have (set-uid, set-gid
+/// or capabilities of its file).
+[[nodiscard]] bool has_raised_rights() noexcept;
 
 /// This process's id, from the kernel.
 [[nodiscard]] pid_t process_id() noexcept;

@@ -8,6 +8,7 @@
 
 #include "os/module.hpp"
 #include "os/spawn.hpp"
+#include "os/thread_end.hpp"
 #include "process/line.hpp"
 #include "process/runtime.hpp"
 
@@ -41,6 +42,7 @@ void tell_parent(int code, const std::string& exception) noexcept {
 // Statics and handlers of std::atexit that came with the fork belong to the parent: they are
 // passed over, under every start method.
 [[noreturn]] void leave(int code, const std::string& exception) noexcept {
+  os::refuse_cancellation();  // unwinding from here on would end in std::terminate
   Runtime::current().finish();
   flush_standard_streams();
   tell_parent(code, exception);
@@ -58,6 +60,9 @@ std::string run_target(const std::string& name,
     const auto target = make();
     target->run();
     return {};
+  } catch (const os::ThreadEnd&) {
+    // The thread has ended well, and as when the target returns, the process does not outlive it.
+    leave(0, {});
   } catch (...) {
     std::string exception = describe_exception();
     flush_standard_streams();

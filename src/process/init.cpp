@@ -43,6 +43,11 @@ std::optional<int> descriptor_after(std::string_view marker, std::string_view ar
 }  // namespace
 
 void require_init(const std::string& process, const char* method) {
+  if (os::has_raised_rights()) {
+    throw ProcessError("cannot start " + process + " by " + method +
+                       ": this program runs with raised rights (set-uid, set-gid or file "
+                       "capabilities); use StartMethod::fork");
+  }
   if (initialised.load()) return;
   throw ProcessError("cannot start " + process + " by " + method +
                      ": call shoal::init(argc, argv) first in main, so that the child can enter "
@@ -56,7 +61,8 @@ const std::string& program_name() { return name_of_program(); }
 void init(int& argc, char**& argv) {
   if (argc > 0) process::name_of_program() = argv[0];
   process::initialised.store(true);
-  if (argc < 2) return;
+  // Who runs a set-uid program must not choose what code of it is called with its rights.
+  if (argc < 2 || os::has_raised_rights()) return;
   const std::string_view first = argv[1];
   if (const auto fd = process::descriptor_after(process::kChildMarker, first)) {
     process::run(*fd, &process::enter_spawned);

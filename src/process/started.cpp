@@ -11,8 +11,9 @@
 namespace shoal::process {
 namespace {
 
-// How long the code of a process that has ended is waited for before the next look.
+// How long the code of a process that has ended is waited for before the next look at its sentinel.
 constexpr auto kPatience = std::chrono::seconds(1);
+constexpr auto kPause = std::chrono::milliseconds(5);
 
 os::Deadline earlier(os::Deadline a, os::Deadline b) { return a.at() < b.at() ? a : b; }
 
@@ -21,16 +22,26 @@ os::Deadline earlier(os::Deadline a, os::Deadline b) { return a.at() < b.at() ? 
 std::optional<int> Started::wait(os::Deadline deadline) {
   for (;;) {
     os::wait_readable({sentinel_.get()}, deadline, &shm::check_interrupt);
-    const auto code = wait_if_ended(earlier(deadline, os::Deadline::after(kPatience)));
+    const auto code =
+        find_code(earlier(deadline, os::Deadline::after(kPatience)), &shm::check_interrupt);
     if (code || deadline.passed()) return code;
   }
 }
 
-std::optional<int> Started::wait_if_ended(os::Deadline deadline) {
-  const std::lock_guard guard(mutex_);
-  if (code_) return code_;
-  if (has_ended()) code_ = find_code(deadline);
-  return code_;
+std::optional<int> Started::find_code(os::Deadline deadline, void (*on_interrupt)()) {
+  for (;;) {
+    {
+      const std::lock_guard guard(mutex_);
+      if (code_ || !has_ended()) return code_;
+      code_ = look_for_code(deadline);
+      if (code_ || deadline.passed()) return code_;
+    }
+    await_code(earlier(deadline, os::Deadline::after(kPause)), on_interrupt);
+  }
+}
+
+void Started::await_code(os::Deadline deadline, void (*on_interrupt)()) const {
+  os::wait_readable({}, deadline, on_interrupt);
 }
 
 std::optional<std::string> Started::exception() {
@@ -60,20 +71,15 @@ os::Received Started::listen() {
   }
 }
 
-// Not yet to be taken away though it has ended: a debugger looks at it.
-std::optional<int> OwnChild::find_code(os::Deadline deadline) {
-  constexpr auto kPause = std::chrono::milliseconds(5);
-  for (;;) {
-    if (const auto ended = os::try_reap(process())) {
-      listen();
-      return ended->code.value_or(told().value_or(kUnknownCode));
-    }
-    if (deadline.passed()) return std::nullopt;
-    os::wait_readable({}, os::Deadline::after(kPause), &shm::check_interrupt);
-  }
+// Nothing: it is not yet to be taken away though it has ended, as a debugger looks at it.
+std::optional<int> OwnChild::look_for_code(os::Deadline) {
+  const auto ended = os::try_reap(process());
+  if (!ended) return std::nullopt;
+  listen();
+  return ended->code.value_or(told().value_or(kUnknownCode));
 }
 
-std::optional<int> GoneChild::find_code(os::Deadline) {
+std::optional<int> GoneChild::look_for_code(os::Deadline) {
   listen();
   return told().value_or(kUnknownCode);
 }
@@ -82,16 +88,17 @@ void ServedChild::go() const { say(line(), Word::kGo); }
 
 // The server tells the code a moment after the child's end; a dead one never, and a stopped one
 // is not waited for where the child has told its code itself.
-std::optional<int> ServedChild::find_code(os::Deadline deadline) {
-  for (;;) {
-    const bool served = !server_->has_ended();
-    const bool silent = listen() == os::Received::kGone;
-    if (status()) return status();
-    if (!served) return told().value_or(kUnknownCode);
-    if (deadline.passed()) return deadline.is_now() ? std::nullopt : told();
-    os::wait_readable({silent ? -1 : line().get(), server_->sentinel()}, deadline,
-                      &shm::check_interrupt);
-  }
+std::optional<int> ServedChild::look_for_code(os::Deadline deadline) {
+  const bool served = !server_->has_ended();
+  silent_.store(listen() == os::Received::kGone, std::memory_order_relaxed);
+  if (status()) return status();
+  if (!served) return told().value_or(kUnknownCode);
+  return deadline.passed() && !deadline.is_now() ? told() : std::nullopt;
+}
+
+void ServedChild::await_code(os::Deadline deadline, void (*on_interrupt)()) const {
+  const bool silent = silent_.load(std::memory_order_relaxed);
+  os::wait_readable({silent ? -1 : line().get(), server_->sentinel()}, deadline, on_interrupt);
 }
 
 }  // namespace shoal::process

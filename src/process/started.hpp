@@ -1,6 +1,7 @@
 // A child of this process, from its start until nobody asks about it any more.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,16 +30,21 @@ class Started {
   /// The exit code once it has ended and the code is known. Waits until the deadline for both.
   /// Throws Interrupted.
   std::optional<int> wait(os::Deadline deadline);
-  /// nullopt at once where it runs; where it has ended, waits as above for the code.
-  std::optional<int> wait_if_ended(os::Deadline deadline);
+  /// nullopt at once where it runs; where it has ended, waits for the code, for a moment only: not
+  /// to be interrupted.
+  std::optional<int> wait_if_ended(os::Deadline deadline) { return find_code(deadline, nullptr); }
   /// What ended it, where that was an exception.
   std::optional<std::string> exception();
   /// No effect once it has ended.
   void signal(int number);
 
  protected:
-  /// The child has ended: its code, if it comes to be known before the deadline, which is near.
-  virtual std::optional<int> find_code(os::Deadline deadline) = 0;
+  /// The child has ended: its code, if it is known by now. Does not wait; under the mutex.
+  /// `deadline`: until when the caller will look again.
+  virtual std::optional<int> look_for_code(os::Deadline deadline) = 0;
+  /// Sleeps until another look may be worth it; a moment at most, as another thread may have seen
+  /// the news first. Without the mutex: the interrupt check may use this very process object.
+  virtual void await_code(os::Deadline deadline, void (*on_interrupt)()) const;
   /// Takes what has been said; afterwards status() and told() may be known.
   os::Received listen();
 
@@ -50,6 +56,7 @@ class Started {
 
  private:
   [[nodiscard]] bool has_ended() const;
+  std::optional<int> find_code(os::Deadline deadline, void (*on_interrupt)());
 
   const int pid_;
   const os::Fd sentinel_;
@@ -70,7 +77,7 @@ class OwnChild final : public Started {
   using Started::Started;
 
  private:
-  std::optional<int> find_code(os::Deadline deadline) override;
+  std::optional<int> look_for_code(os::Deadline deadline) override;
 };
 
 /// The same where it has ended, and its remains are gone, before it was looked at (SIGCHLD is
@@ -80,7 +87,7 @@ class GoneChild final : public Started {
   GoneChild(int pid, os::Fd line) : Started(pid, os::readable_for_ever(), std::move(line)) {}
 
  private:
-  std::optional<int> find_code(os::Deadline deadline) override;
+  std::optional<int> look_for_code(os::Deadline deadline) override;
 };
 
 /// A child of the forkserver.
@@ -93,8 +100,10 @@ class ServedChild final : public Started {
   void go() const;
 
  private:
-  std::optional<int> find_code(os::Deadline deadline) override;
+  std::optional<int> look_for_code(os::Deadline deadline) override;
+  void await_code(os::Deadline deadline, void (*on_interrupt)()) const override;
   const std::shared_ptr<const ForkServer> server_;
+  std::atomic<bool> silent_{false};  // the line is at its end
 };
 
 }  // namespace shoal::process
