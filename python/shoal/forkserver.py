@@ -41,6 +41,7 @@ __all__ = ["ensure_running", "get_inherited_fds", "set_forkserver_preload", "sta
 MAX_FDS = 251
 """Descriptors of arguments that one start may pass on; the limit that ``multiprocessing`` has."""
 
+_PAUSE = 0.005  # seconds between two looks at a child that is traced
 _DYING_TIME = 1000  # milliseconds in which a dying server closes one descriptor after another
 _FDS_PER_MESSAGE = 253  # SCM_MAX_FD of Linux
 _REQUEST = struct.Struct("<H?")  # number of descriptors, whether a resource tracker is among them
@@ -269,15 +270,19 @@ class _Server:
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._connections: dict[int, socket.socket] = {}  # by the child's pidfd
+        self._traced: set[int] = set()  # pidfds of children whose tracers have not seen their end
 
     def serve(self) -> None:
         """Until the last client is gone."""
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(_PAUSE if self._traced else None):
                 if key.fileobj is not self._control:
+                    self._selector.unregister(key.fd)
                     self._report(key.fd)
                 elif not self._accept():
                     return
+            for pidfd in list(self._traced):
+                self._report(pidfd)
 
     def _accept(self) -> bool:
         """Takes a request; False where no client is left."""
@@ -310,13 +315,18 @@ class _Server:
         _answer(connection, _STARTED, pid, [pidfd])
 
     def _report(self, pidfd: int) -> None:
-        """Reaps a child that has ended and tells its client."""
-        self._selector.unregister(pidfd)
+        """Reaps a child that has ended and tells its client, as soon as its tracer lets it."""
+        try:
+            code, lost = reap(pidfd), False
+        except ChildProcessError:  # a preloaded module reaps, too
+            code, lost = None, True
+        if code is None and not lost:
+            self._traced.add(pidfd)
+            return
+        self._traced.discard(pidfd)
         with self._connections.pop(pidfd) as connection:
-            try:
-                _answer(connection, _ENDED, reap(pidfd, 0) or 0)
-            except ChildProcessError:  # a preloaded module reaps, too: the code is lost
-                pass
+            if code is not None:
+                _answer(connection, _ENDED, code)
         os.close(pidfd)
 
     def _become_child(self, connection: socket.socket) -> NoReturn:
@@ -324,6 +334,9 @@ class _Server:
 
     def _run_child(self, connection: socket.socket) -> int:
         signal.signal(signal.SIGINT, self._sigint)
+        # What a preloaded module has started and opened is the server's.
+        util._finalizer_registry.clear()  # type: ignore[attr-defined]
+        _process._children.clear()  # type: ignore[attr-defined]
         self._selector.close()
         self._control.close()
         for pidfd, other in self._connections.items():

@@ -26,6 +26,7 @@ __all__ = ["Popen"]
 
 # From 3.13 a child runs the functions that it registered with atexit itself.
 _RUNS_ATEXIT = sys.version_info >= (3, 13)
+_PAUSE = 0.005  # seconds between two looks at a child whose exit code is held back by a tracer
 _LONGEST_POLL = 24 * 3600.0  # seconds; poll() takes an int of milliseconds
 
 
@@ -33,7 +34,7 @@ class Popen:
     """A started child, used by its process object; ends nothing when it is collected.
 
     Any thread may poll and wait. An object inherited over fork can still send signals; its
-    `poll` says None, since only the parent can know.
+    `poll` says what was known at the fork, since only the parent can learn more.
     """
 
     method = "fork"
@@ -46,6 +47,8 @@ class Popen:
         util._flush_std_streams()  # type: ignore[attr-defined]
         self.returncode: int | None = None
         self.exception: ExceptionReport | None = None
+        self._maker = os.getpid()
+        self._lost = False  # someone else took the exit code
         self._report: int | None = None
         self._open: list[int] = []  # descriptors to close in the end
         self._reaping = threading.RLock()  # a signal handler may poll, too
@@ -67,18 +70,46 @@ class Popen:
         """
         if flag != os.WNOHANG:
             return self.wait()
-        if self.returncode is None:
+        if self._may_learn_more():
             with self._reaping:
-                if self.returncode is None and (code := self._reap()) is not None:
-                    self._take_report()
-                    self.returncode = code
+                if self._may_learn_more():
+                    self._learn()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Waits for the end, at most `timeout` seconds; the exit code or None."""
-        if self.returncode is None and not wait_readable(self.sentinel, timeout):
-            return None
+        started = time.monotonic()
+        if self.returncode is None:
+            if not wait_readable(self.sentinel, timeout):
+                return None
+            self._wait_for_code(None if timeout is None else started + timeout)
         return self.poll()
+
+    def _wait_for_code(self, deadline: float | None) -> None:
+        """The child has ended; waits until its exit code is known or never will be.
+
+        A child that is traced has ended for all to see before its parent may reap it: its tracer
+        comes first.
+        """
+        while self.poll() is None and self._may_learn_more():
+            left = _PAUSE if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, _PAUSE))
+
+    def _may_learn_more(self) -> bool:
+        # SUBTLE: asked before `_reaping` is taken, which another thread may have held at a fork.
+        return self.returncode is None and not self._lost and os.getpid() == self._maker
+
+    def _learn(self) -> None:
+        try:
+            code = self._reap()
+        except ChildProcessError:
+            self._lost = True
+            return
+        if code is not None:
+            self._take_report()
+            self.returncode = code
 
     def terminate(self) -> None:
         self._send_signal(signal.SIGTERM)
@@ -119,11 +150,14 @@ class Popen:
             raise
 
     def _reap(self) -> int | None:
-        """The exit code of a child that has ended; never blocks."""
+        """The exit code of a child that has ended, None where it is not to be had yet.
+
+        Never blocks. ChildProcessError where someone else reaped it.
+        """
         try:
             return reap(self.sentinel)
-        except OSError:  # reaped by someone else
-            return None
+        except OSError as error:  # its sentinel is no pidfd: it was gone before there was one
+            raise ChildProcessError(*error.args) from None
 
     def _take_report(self) -> None:
         if self._report is not None:
@@ -178,7 +212,8 @@ def run_and_exit(bootstrap: Callable[[], int]) -> NoReturn:
 def reap(pidfd: int, options: int = os.WNOHANG) -> int | None:
     """The exit code, negative for a signal, of a child that has ended; None while it runs.
 
-    ChildProcessError where it is no child of this process, or reaped already.
+    None, too, while a tracer of the child has not seen its end. ChildProcessError where it is no
+    child of this process, or reaped already.
     """
     ended = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | options)
     if ended is None:

@@ -45,14 +45,8 @@ class Popen(popen_spawn.Popen):
             self._fds.append(fd)
         return self._fds.index(fd)
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        started = time.monotonic()
-        if self.returncode is None:
-            if not wait_readable(self.sentinel, timeout):
-                return None
-            left = None if timeout is None else started + timeout - time.monotonic()
-            wait_readable(self._status, left)
-        return self.poll()
+    def _wait_for_code(self, deadline: float | None) -> None:
+        wait_readable(self._status, None if deadline is None else deadline - time.monotonic())
 
     def _launch(self, process_obj: Any) -> None:
         self._fds: list[int] = []

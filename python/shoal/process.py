@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 import traceback
-from multiprocessing.process import BaseProcess, active_children, current_process, parent_process
+from multiprocessing import util
+from multiprocessing.process import (  # type: ignore[attr-defined]
+    ORIGINAL_DIR,
+    AuthenticationString,
+    BaseProcess,
+    active_children,
+    current_process,
+    parent_process,
+)
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .popen_fork import Popen
 
 __all__ = [
+    "ORIGINAL_DIR",
+    "AuthenticationString",
     "BaseProcess",
     "ExceptionReport",
     "ForkProcess",
@@ -69,18 +80,23 @@ class _StartedProcess(BaseProcess):
             from . import context
 
             context._force_start_method(self._start_method)  # type: ignore[attr-defined]
-        self.run = self._run_and_report  # type: ignore[method-assign]
         return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]
 
-    def _run_and_report(self) -> None:
-        del self.run  # the method is in sight again
-        pid = os.getpid()
-        try:
-            self.run()
-        except BaseException as error:
-            if os.getpid() == pid:  # else: a bare os.fork() came through here
-                send_report(self._report_fd, error)
-            raise
+    def _after_fork(self) -> None:
+        """In the child: the last that BaseProcess calls before `run`, whatever that is."""
+        self._leave_parent_behind()
+        # Finalizers run while the exception of `run`, if any, passes; this one is the first.
+        util.Finalize(
+            None,
+            _report_passing,
+            (self._report_fd, sys.exception()),
+            exitpriority=sys.maxsize,
+        )
+
+    @staticmethod
+    def _leave_parent_behind() -> None:
+        """Puts right what a copy of another process has inherited."""
+        BaseProcess._after_fork()  # type: ignore[attr-defined]
 
 
 class ForkProcess(_StartedProcess):
@@ -107,7 +123,7 @@ class SpawnProcess(_StartedProcess):
         return Popen(process_obj)
 
     @staticmethod
-    def _after_fork() -> None:
+    def _leave_parent_behind() -> None:
         """Nothing was inherited, so nothing is to be put right."""
 
 
@@ -133,8 +149,8 @@ class Process(_StartedProcess):
         return _default_process_class()._Popen(process_obj)  # type: ignore[no-any-return]
 
     @staticmethod
-    def _after_fork() -> None:
-        _default_process_class()._after_fork()
+    def _leave_parent_behind() -> None:
+        _default_process_class()._leave_parent_behind()
 
 
 def _default_process_class() -> Any:
@@ -156,6 +172,13 @@ def open_report() -> tuple[int, int]:
     """A pipe for one report: descriptors of the parent's and of the child's end."""
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     return reader, writer
+
+
+def _report_passing(fd: int | None, before: BaseException | None) -> None:
+    """Reports the exception that passes, but not one that was being handled at the fork."""
+    error = sys.exception()
+    if error is not None and error is not before:
+        send_report(fd, error)
 
 
 def send_report(fd: int | None, error: BaseException) -> None:

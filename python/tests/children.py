@@ -5,11 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import shoal
 from waiting import DEADLINE, wait_until
@@ -47,6 +51,39 @@ def killed(process: Any) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.join(DEADLINE)
     assert process.exitcode == -signal.SIGKILL
+
+
+TRACER = """if True:
+    import ctypes, sys
+    PTRACE_SEIZE = 0x4206
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if libc.ptrace(PTRACE_SEIZE, int(sys.argv[1]), None, None) != 0:
+        sys.exit(f"errno {ctypes.get_errno()}")
+    print("tracing", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def traced(pid: int) -> Iterator[Callable[[], None]]:
+    """A tracer has `pid`: when that ends, its parent may not reap it until the tracer is gone.
+
+    Gives the function that ends the tracer.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", TRACER, str(pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as tracer:
+        assert tracer.stdin is not None
+        assert tracer.stdout is not None
+        assert tracer.stderr is not None
+        if tracer.stdout.readline() != "tracing\n":
+            pytest.skip(f"processes cannot be traced here: {tracer.stderr.read()}")
+        yield tracer.stdin.close
 
 
 def is_asleep(task: str) -> bool:

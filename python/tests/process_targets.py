@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
@@ -149,6 +151,23 @@ def start_of_parent(process: Any, channel: Connection) -> None:
     channel.send(said)
 
 
+class SendsInheritedChildren:
+    """Sends, while it is unpickled, what this process takes for its children."""
+
+    def __init__(self, channel: Connection) -> None:
+        self.channel = channel
+
+    def __call__(self) -> None:
+        pass
+
+    def __getstate__(self) -> Any:
+        return self.channel
+
+    def __setstate__(self, channel: Connection) -> None:
+        known = multiprocessing.process._children  # type: ignore[attr-defined]
+        channel.send(len(known))
+
+
 def square(number: int) -> int:
     return number * number
 
@@ -195,6 +214,51 @@ class Runs:
 
     def run(self) -> None:
         self.channel.send((type(self).__name__, self.name))  # type: ignore[attr-defined]
+
+
+class RunsByProperty:
+    """A process whose run is computed."""
+
+    def __init__(self, channel: Connection) -> None:
+        super().__init__()
+        self.channel = channel
+
+    @property
+    def run(self) -> Any:
+        return functools.partial(self.channel.send, (type(self).__name__, self.name))  # type: ignore[attr-defined]
+
+
+class RunsGuarded(Runs):
+    """A process that lets nobody replace its run."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "run":
+            raise AttributeError("run is not to be replaced")
+        super().__setattr__(name, value)
+
+
+class ForkRunsByProperty(RunsByProperty, ForkProcess):  # type: ignore[misc]
+    pass
+
+
+class SpawnRunsByProperty(RunsByProperty, SpawnProcess):  # type: ignore[misc]
+    pass
+
+
+class ForkServerRunsByProperty(RunsByProperty, ForkServerProcess):  # type: ignore[misc]
+    pass
+
+
+class ForkRunsGuarded(RunsGuarded, ForkProcess):
+    pass
+
+
+class SpawnRunsGuarded(RunsGuarded, SpawnProcess):
+    pass
+
+
+class ForkServerRunsGuarded(RunsGuarded, ForkServerProcess):
+    pass
 
 
 class ForkRuns(Runs, ForkProcess):

@@ -386,14 +386,39 @@ def test_objects_and_partials_may_be_the_target(context: Any) -> None:
         assert (reader.recv(), reader.recv()) == ("called", 8)
 
 
-@pytest.mark.parametrize("kind", [targets.ForkRuns, targets.SpawnRuns, targets.ForkServerRuns])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        targets.ForkRuns,
+        targets.SpawnRuns,
+        targets.ForkServerRuns,
+        targets.ForkRunsByProperty,
+        targets.SpawnRunsByProperty,
+        targets.ForkServerRunsByProperty,
+        targets.ForkRunsGuarded,
+        targets.SpawnRunsGuarded,
+        targets.ForkServerRunsGuarded,
+    ],
+)
 def test_a_subclass_may_define_run(kind: Any) -> None:
     reader, writer = shoal.Pipe(duplex=False)
     with reader, writer:
         process = kind(writer)
         process.start()
         process.join(DEADLINE)
+        assert process.exitcode == 0
         assert reader.recv() == (kind.__name__, process.name)
+
+
+def test_a_run_set_on_the_object_is_what_runs(context: Any) -> None:
+    reader, writer = context.Pipe(duplex=False)
+    with reader, writer:
+        process = context.Process(target=targets.fail, args=("the target",))
+        process.run = functools.partial(targets.send, writer, "mine")
+        process.start()
+        process.join(DEADLINE)
+        assert process.exitcode == 0
+        assert reader.recv() == (("mine",), {})
 
 
 def test_a_child_knows_itself_and_its_parent(
@@ -509,6 +534,54 @@ def test_the_exception_that_ended_a_child_is_known(shoal_context: Any) -> None:
     process.close()
     with pytest.raises(ValueError, match="closed"):
         _ = process.exception
+
+
+def test_the_exception_of_a_run_set_on_the_object_is_known(shoal_context: Any) -> None:
+    process = shoal_context.Process()
+    process.run = functools.partial(targets.fail, "in my own run")
+    process.start()
+    process.join(DEADLINE)
+    assert process.exitcode == 1
+    assert process.exception.message == "LookupError: in my own run"
+
+
+def test_an_exception_that_the_parent_handles_meanwhile_is_not_the_childs(
+    shoal_context: Any,
+) -> None:
+    try:
+        raise KeyError("the parent's")
+    except KeyError:
+        assert run_child(shoal_context, targets.nothing).exception is None
+        failed = run_child(shoal_context, targets.fail, "the child's")
+    assert failed.exception.message == "LookupError: the child's"
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_fork_while_another_thread_polls_leaves_nothing_locked() -> None:
+    context = shoal.get_context("fork")
+    held, end = threading.Event(), threading.Event()
+
+    def hold(popen: Any) -> None:
+        with popen._reaping:
+            held.set()
+            end.wait(DEADLINE)
+
+    with waiting_child(context) as process:
+        thread = threading.Thread(target=hold, args=(process._popen,))
+        thread.start()
+        assert held.wait(DEADLINE)
+        child = os.fork()  # starting a process would poll first
+        if child == 0:
+            os._exit(0 if (process._popen.poll(), process.exception) == (None, None) else 1)
+        try:
+            ended = wait_until(lambda: os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG))
+            assert ended.si_status == 0
+        except AssertionError:
+            os.kill(child, signal.SIGKILL)
+            raise
+        finally:
+            end.set()
+            thread.join()
 
 
 def test_notes_are_in_the_traceback_only(shoal_context: Any) -> None:
@@ -692,6 +765,29 @@ def test_preloaded_modules_are_there_in_children(implementation: str) -> None:
         [sys.executable, "-c", code], cwd=PROGRAM.parent, capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_children_of_the_server_are_not_those_of_who_it_serves(tmp_path: Path) -> None:
+    program = tmp_path / "unguarded.py"
+    program.write_text(
+        "import shoal as m, process_targets as t, os\n"
+        "f = m.get_context('fork').Process(target=t.wait_for, args=(0,), daemon=True)\n"
+        "r0, w0 = m.Pipe(False)\n"
+        "f._args = (r0,)\n"
+        "f.start()\n"
+        "if __name__ == '__main__':\n"
+        "    c = m.get_context('forkserver'); r, w = c.Pipe(False)\n"
+        "    p = c.Process(target=t.SendsInheritedChildren(w)); p.start()\n"
+        "    print(r.recv()); p.join(); print(p.exitcode)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, program],
+        env={**os.environ, "PYTHONPATH": str(PROGRAM.parent)},
+        capture_output=True,
+        text=True,
+        timeout=3 * DEADLINE,
+    )
+    assert (done.stdout, done.stderr) == ("0\n0\n", "")
 
 
 # ---------------------------------------------------------------- contexts
