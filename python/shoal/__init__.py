@@ -10,8 +10,9 @@
 Everything else is still the standard library's, made for shoal's contexts: `Array`, `Barrier`,
 `BoundedSemaphore`, `Condition`, `Event`, `JoinableQueue`, `Manager`, `Pipe`, `Pool`, `RLock`,
 `RawArray`, `RawValue`, `Semaphore`, `SimpleQueue`, `Value`; the modules `shoal.connection`,
-`shoal.dummy`, `shoal.managers`, `shoal.pool`, `shoal.reduction`, `shoal.shared_memory`,
-`shoal.sharedctypes` and `shoal.util` are those of `multiprocessing`.
+`shoal.dummy`, `shoal.heap`, `shoal.managers`, `shoal.pool`, `shoal.reduction`,
+`shoal.resource_sharer`, `shoal.resource_tracker`, `shoal.shared_memory`, `shoal.sharedctypes` and
+`shoal.util` are those of `multiprocessing`.
 """
 
 from __future__ import annotations
@@ -24,10 +25,31 @@ from multiprocessing.context import (
     TimeoutError,
 )
 from multiprocessing.process import active_children, current_process, parent_process
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from . import context
 from .process import Process
+
+if TYPE_CHECKING:  # at run time: __getattr__, below
+    from multiprocessing import connection as connection
+    from multiprocessing import dummy as dummy
+    from multiprocessing import heap as heap
+    from multiprocessing import managers as managers
+    from multiprocessing import pool as pool
+    from multiprocessing import reduction as reduction
+    from multiprocessing import resource_sharer as resource_sharer
+    from multiprocessing import resource_tracker as resource_tracker
+    from multiprocessing import shared_memory as shared_memory
+    from multiprocessing import sharedctypes as sharedctypes
+    from multiprocessing import util as util
+
+    from . import forkserver as forkserver
+    from . import process as process
+    from . import queues as queues
+    from . import spawn as spawn
+    from . import synchronize as synchronize
+    from ._core import OwnerDiedWarning as OwnerDiedWarning
+    from ._core import SegmentError as SegmentError
 
 __all__ = [
     "Array",
@@ -69,6 +91,9 @@ __all__ = [
     "set_start_method",
 ]
 
+SUBDEBUG = 5  # levels of the logger of multiprocessing
+SUBWARNING = 25
+
 _default = context._default_context
 
 Array = _default.Array
@@ -92,7 +117,22 @@ allow_connection_pickling = _default.allow_connection_pickling
 cpu_count = _default.cpu_count
 freeze_support = _default.freeze_support
 get_all_start_methods = _default.get_all_start_methods
-get_context = _default.get_context
+if TYPE_CHECKING:
+
+    @overload
+    def get_context(method: None = None) -> context.DefaultContext: ...
+    @overload
+    def get_context(method: Literal["fork"]) -> context.ForkContext: ...
+    @overload
+    def get_context(method: Literal["spawn"]) -> context.SpawnContext: ...
+    @overload
+    def get_context(method: Literal["forkserver"]) -> context.ForkServerContext: ...
+    @overload
+    def get_context(method: str | None) -> Any: ...
+    def get_context(method: str | None = None) -> Any: ...
+
+else:
+    get_context = _default.get_context
 get_logger = _default.get_logger
 get_start_method = _default.get_start_method
 log_to_stderr = _default.log_to_stderr
@@ -108,9 +148,12 @@ if "__main__" in sys.modules:
 _STANDARD = {
     "connection",
     "dummy",
+    "heap",
     "managers",
     "pool",
     "reduction",
+    "resource_sharer",
+    "resource_tracker",
     "shared_memory",
     "sharedctypes",
     "util",
@@ -118,18 +161,19 @@ _STANDARD = {
 _OWN = {"forkserver", "process", "queues", "spawn", "synchronize"}
 _CORE = {"OwnerDiedWarning", "SegmentError"}
 
+if not TYPE_CHECKING:  # type checkers are to see misspelt names
 
-def __getattr__(name: str) -> Any:
-    """Submodules and the extension are imported when they are first asked for."""
-    import importlib
+    def __getattr__(name: str) -> Any:
+        """Submodules and the extension are imported when they are first asked for."""
+        import importlib
 
-    if name in _STANDARD:
-        value: Any = importlib.import_module(f"multiprocessing.{name}")
-    elif name in _OWN:
-        value = importlib.import_module(f"{__name__}.{name}")
-    elif name in _CORE:
-        value = getattr(importlib.import_module(f"{__name__}._core"), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+        if name in _STANDARD:
+            value: Any = importlib.import_module(f"multiprocessing.{name}")
+        elif name in _OWN:
+            value = importlib.import_module(f"{__name__}.{name}")
+        elif name in _CORE:
+            value = getattr(importlib.import_module(f"{__name__}._core"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value

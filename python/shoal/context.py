@@ -13,9 +13,20 @@ from __future__ import annotations
 
 import multiprocessing.context as _standard
 import sys
+from multiprocessing.context import (
+    AuthenticationError,
+    BaseContext,
+    BufferTooShort,
+    ProcessError,
+    TimeoutError,
+    assert_spawning,
+    get_spawning_popen,
+    set_spawning_popen,
+)
 from typing import TYPE_CHECKING, Any
 
 from . import process as _process
+from .process import ForkProcess, ForkServerProcess, Process, SpawnProcess
 
 if TYPE_CHECKING:
     from multiprocessing import queues as _standard_queues
@@ -24,7 +35,27 @@ if TYPE_CHECKING:
     from .queues import Queue
     from .synchronize import Lock
 
-__all__ = ["DefaultContext", "ForkContext", "ForkServerContext", "SpawnContext"]
+__all__ = [
+    "AuthenticationError",
+    "BaseContext",
+    "BufferTooShort",
+    "DefaultContext",
+    "ForkContext",
+    "ForkProcess",
+    "ForkServerContext",
+    "ForkServerProcess",
+    "Process",
+    "ProcessError",
+    "SpawnContext",
+    "SpawnProcess",
+    "TimeoutError",
+    "assert_spawning",
+    "get_spawning_popen",
+    "set_spawning_popen",
+]
+
+process = _process
+reduction = _standard.reduction  # type: ignore[attr-defined]
 
 
 class _Factories(_standard.BaseContext):

@@ -14,7 +14,13 @@ import sys
 from multiprocessing import process as _process
 from multiprocessing import resource_tracker
 from multiprocessing import spawn as _standard
-from multiprocessing.spawn import get_executable, is_forking, set_executable
+from multiprocessing.spawn import (
+    get_executable,
+    import_main_path,
+    is_forking,
+    prepare,
+    set_executable,
+)
 from typing import Any
 
 from . import context
@@ -26,6 +32,9 @@ __all__ = [
     "get_command_line",
     "get_executable",
     "get_preparation_data",
+    "import_main_path",
+    "is_forking",
+    "prepare",
     "set_executable",
     "spawn_main",
 ]
