@@ -83,6 +83,14 @@ TEST(QueueTest, carries_special_numbers) {
   EXPECT_TRUE(std::isnan(queue.get()));
 }
 
+TEST(QueueTest, refuses_a_timeout_that_is_no_number) {
+  Queue<int> queue;
+  const std::chrono::duration<double> nan(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_THROW(static_cast<void>(queue.get_for(nan)), std::invalid_argument);
+  EXPECT_THROW(static_cast<void>(queue.put_for(1, nan)), std::invalid_argument);
+  EXPECT_TRUE(queue.empty());
+}
+
 TEST(QueueTest, carries_values_of_all_types) {
   expect_through<bool>({true, false});
   expect_through<std::string>(

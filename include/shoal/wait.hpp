@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <stdexcept>
 
 namespace shoal {
 
@@ -19,12 +20,13 @@ using InterruptCheck = bool (*)();
 InterruptCheck set_interrupt_check(InterruptCheck check) noexcept;
 
 namespace detail {
-/// Rounded up; what does not fit is as good as for ever.
+/// Rounded up; what does not fit is as good as for ever. Throws std::invalid_argument for NaN.
 template <class Rep, class Period>
 std::chrono::nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> time) {
   using std::chrono::nanoseconds;
   const std::chrono::duration<double> seconds(time);
   constexpr std::chrono::duration<double> kMost(nanoseconds::max());
+  if (seconds != seconds) throw std::invalid_argument("a timeout cannot be NaN");
   if (!(seconds < kMost)) return nanoseconds::max();
   if (seconds < std::chrono::duration<double>::zero()) return nanoseconds::zero();
   return std::chrono::ceil<nanoseconds>(time);

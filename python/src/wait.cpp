@@ -43,6 +43,7 @@ std::optional<os::Deadline> deadline_from(bool block, PyObject* timeout) {
   const double seconds = PyFloat_AsDouble(timeout);
   if (seconds == -1.0 && PyErr_Occurred() != nullptr) return std::nullopt;
   if (std::isnan(seconds)) throw std::invalid_argument("a timeout cannot be NaN");
+  if (seconds <= 0) return os::Deadline::now();
   constexpr double kNanoseconds = 1e9;
   if (seconds * kNanoseconds >= static_cast<double>(std::numeric_limits<std::int64_t>::max())) {
     return os::Deadline::never();

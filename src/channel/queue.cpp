@@ -96,7 +96,7 @@ std::size_t QueueBase::maxsize() const noexcept { return core_->ring_in_any_stat
 int QueueBase::descriptor() const noexcept { return core_->segment().fd(); }
 
 bool operator==(const QueueBase& a, const QueueBase& b) noexcept {
-  return a.core_->segment().id() == b.core_->segment().id();
+  return &a.core_->segment() == &b.core_->segment();  // a process has each open once
 }
 
 }  // namespace shoal

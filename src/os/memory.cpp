@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <shoal/error.hpp>
 #include <utility>
@@ -23,6 +25,10 @@ namespace {
 
 // Below this a look at the cgroup's files costs more than the memory.
 constexpr std::uint64_t kAskForRoomFrom = 1U << 20U;
+
+// Older kernels undo the whole of a call to fallocate at any signal: a call must be short enough
+// to come through between two of them.
+constexpr std::uint64_t kStep = 256U << 10U;
 
 [[noreturn]] void throw_no_room(const std::string& object, std::uint64_t wanted,
                                 const std::string& limit) {
@@ -60,13 +66,8 @@ Fd create_memory_file(const std::string& name) {
   return above_standard_streams(std::move(file), name.c_str());
 }
 
-const std::string& shared_folder() {
-  static const std::string folder = "/dev/shm/";
-  return folder;
-}
-
 Fd create_unnamed_file() {
-  Fd file(::open(shared_folder().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  Fd file(::open(shared_folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!file) throw_errno("create a file in", shared_folder());
   if (::fchmod(file.get(), 0600) != 0) throw_errno("restrict access in", shared_folder());
   return above_standard_streams(std::move(file), "a named object");
@@ -92,7 +93,8 @@ int remove_name(const std::string& path) noexcept {
 FileFacts facts_of(const Fd& file) {
   struct ::stat info{};
   if (::fstat(file.get(), &info) != 0) throw_errno("examine", "shared memory");
-  return {static_cast<std::uint64_t>(info.st_size), info.st_uid, S_ISREG(info.st_mode)};
+  return {static_cast<std::uint64_t>(info.st_size), info.st_uid, S_ISREG(info.st_mode), info.st_dev,
+          info.st_ino};
 }
 
 std::uint32_t user_id() noexcept { return ::geteuid(); }
@@ -103,18 +105,44 @@ std::uint64_t random_word() {
   return word;
 }
 
+namespace {
+
+int allocate_step(const Fd& file, int mode, std::uint64_t offset, std::uint64_t size) noexcept {
+  for (;;) {
+    if (::fallocate(file.get(), mode, static_cast<off_t>(offset), static_cast<off_t>(size)) == 0) {
+      return 0;
+    }
+    if (errno != EINTR) return errno;
+  }
+}
+
+// 0 or the errno. Only the last step makes the file larger, so that a failure, or a death, leaves
+// it as it was; what was taken beyond its end is given back, or taken again by the next.
+int allocate(const Fd& file, std::uint64_t offset, std::uint64_t size) noexcept {
+  std::uint64_t done = 0;
+  while (done < size) {
+    const std::uint64_t step = std::min(kStep, size - done);
+    const int mode = done + step < size ? FALLOC_FL_KEEP_SIZE : 0;
+    const int error = allocate_step(file, mode, offset + done, step);
+    if (error != 0) {
+      if (done != 0) give_back_memory(file, offset, done);
+      return error;
+    }
+    done += step;
+  }
+  return 0;
+}
+
+}  // namespace
+
 void take_memory(const Fd& file, std::uint64_t offset, std::uint64_t size,
                  const std::string& object) {
   ask_file_size_limit(offset + size, size, object);
   ask_available_memory(size, object);
-  int error = 0;
-  do {
-    error = ::fallocate(file.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) == 0
-                ? 0
-                : errno;
-  } while (error == EINTR);
+  const int error = allocate(file, offset, size);
   if (error == 0) return;
-  if (error == ENOSPC) throw_no_room(object, size, shared_folder() + " or the machine is full");
+  if (error == ENOSPC)
+    throw_no_room(object, size, std::string(shared_folder()) + " or the machine is full");
   if (error == EFBIG) throw_no_room(object, size, "larger than any file may be");
   if (error == ENOMEM) throw_no_room(object, size, "the memory cgroup's limit is reached");
   throw_errno("take memory for", object, error);
@@ -128,7 +156,14 @@ void give_back_memory(const Fd& file, std::uint64_t offset, std::uint64_t size) 
 }
 
 std::size_t page_size() noexcept {
-  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  // No static of the function with a guard: a fork while another thread holds that would leave the
+  // child waiting for it for ever.
+  static constinit std::atomic<std::size_t> known{0};
+  std::size_t size = known.load(std::memory_order_relaxed);
+  if (size == 0) {
+    size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    known.store(size, std::memory_order_relaxed);
+  }
   return size;
 }
 

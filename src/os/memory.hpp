@@ -29,8 +29,10 @@ int remove_name(const std::string& path) noexcept;
 /// What the system says of an open file.
 struct FileFacts {
   std::uint64_t size = 0;
-  std::uint32_t owner = 0;  ///< user id
-  bool regular = false;     ///< a file, not a folder, device or the like
+  std::uint32_t owner = 0;   ///< user id
+  bool regular = false;      ///< a file, not a folder, device or the like
+  std::uint64_t device = 0;  ///< with inode: which file it is, whatever its name or content
+  std::uint64_t inode = 0;
 };
 FileFacts facts_of(const Fd& file);
 inline std::uint64_t size_of(const Fd& file) { return facts_of(file).size; }
@@ -42,12 +44,13 @@ std::uint32_t user_id() noexcept;
 std::uint64_t random_word();
 
 /// The folder of named shared memory, with a slash at the end.
-const std::string& shared_folder();
+constexpr const char* shared_folder() noexcept { return "/dev/shm/"; }
 
 /// Makes `size` bytes from `offset` part of the file and takes memory for them, so that touching
 /// them later can neither fail nor kill. Before that it asks RLIMIT_FSIZE (the kernel would send
 /// SIGXFSZ) and, for a mebibyte and more, what machine and memory cgroup have left (the OOM killer
-/// otherwise). Throws OutOfMemory that names `object`. Idempotent.
+/// otherwise). Throws OutOfMemory that names `object`; then nothing has changed. Idempotent. The
+/// range must be nobody's yet.
 void take_memory(const Fd& file, std::uint64_t offset, std::uint64_t size,
                  const std::string& object);
 

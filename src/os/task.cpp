@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -72,39 +73,71 @@ std::optional<Stat> read_process_stat(pid_t pid) noexcept {
   return read_stat(path.data());
 }
 
-// Thread ids of a process that are not known to have ended; nullopt where that cannot be read.
-std::optional<std::vector<pid_t>> living_threads(pid_t pid) {
+struct Thread {
+  pid_t tid = 0;
+  std::uint64_t start = 0;
+  auto operator<=>(const Thread&) const = default;
+};
+
+std::optional<Stat> read_thread_stat(pid_t pid, pid_t tid) noexcept {
+  std::array<char, 96> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/task/%d/stat", static_cast<int>(pid),
+                static_cast<int>(tid));
+  return read_stat(path.data());
+}
+
+// The threads that are listed, all of which have ended; nullopt where one has not, or nothing can
+// be read. One that is listed and cannot be read is gone by then.
+std::optional<std::vector<Thread>> listed_and_ended(pid_t pid) {
   std::array<char, 64> path{};
   std::snprintf(path.data(), path.size(), "/proc/%d/task", static_cast<int>(pid));
-  DIR* directory = ::opendir(path.data());
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.data()), &::closedir);
   if (directory == nullptr) return std::nullopt;
-  std::vector<pid_t> living;
-  while (const dirent* entry = ::readdir(directory)) {
+  std::vector<Thread> ended;
+  while (const dirent* entry = ::readdir(directory.get())) {
     const std::string_view name(entry->d_name);
     pid_t tid = 0;
     if (std::from_chars(name.begin(), name.end(), tid).ec != std::errc()) continue;
-    std::array<char, 96> stat_path{};
-    std::snprintf(stat_path.data(), stat_path.size(), "/proc/%d/task/%d/stat",
-                  static_cast<int>(pid), static_cast<int>(tid));
-    const auto stat = read_stat(stat_path.data());
-    if (!stat || !stat->ended()) living.push_back(tid);
+    const auto stat = read_thread_stat(pid, tid);
+    if (!stat) continue;
+    if (!stat->ended()) return std::nullopt;
+    ended.push_back({tid, stat->start});
   }
-  ::closedir(directory);
-  return living;
+  std::sort(ended.begin(), ended.end());  // each is to be counted once, whatever the listing says
+  ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
+  return ended;
 }
 
-// A thread that was listed before it made another one and ended after is seen as ended; the
-// second listing then shows the one it made. So: twice empty means none is left.
+// Of a process whose leader has ended. A listing alone proves nothing, as threads can hand over to
+// each other in front of it: each that is looked at has ended, having made another. So the threads
+// are counted. Those seen ended before the kernel's count was read and still there after it were
+// there, and ended, at that instant; where they are as many as it counts, there were no others,
+// and the ended make no new ones. (They must be seen ended the second time too: a thread that
+// calls exec takes over number and start time of its leader.)
 bool every_thread_ended(pid_t pid) noexcept {
   try {
-    for (int pass = 0; pass < 2; ++pass) {
-      const auto living = living_threads(pid);
-      if (!living || !living->empty()) return false;
-    }
-    return true;
+    const auto ended = listed_and_ended(pid);
+    if (!ended) return false;
+    const auto process = read_process_stat(pid);
+    if (!process || process->threads <= 0) return false;  // 0: it is just being reaped
+    const auto still_there = std::count_if(ended->begin(), ended->end(), [pid](Thread thread) {
+      const auto stat = read_thread_stat(pid, thread.tid);
+      return stat && stat->start == thread.start && stat->ended();
+    });
+    return still_there >= process->threads;
   } catch (...) {
     return false;  // no memory to look: no evidence
   }
+}
+
+bool has_ended(TaskWord word) noexcept {
+  const pid_t pid = pid_of(word);
+  if (pid == 0) return word != 0;  // nobody is called so: a damaged word must not hold for ever
+  if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
+  const auto stat = read_process_stat(pid);
+  if (!stat) return false;
+  if (static_cast<std::uint32_t>(stat->start) != start_of(word)) return true;
+  return stat->ended() && every_thread_ended(pid);
 }
 
 std::uint64_t inode_of(const char* path) noexcept {
@@ -160,15 +193,16 @@ Namespaces namespaces() {
           page->time_namespace.load(std::memory_order_relaxed)};
 }
 
+// The barrier: who takes over from the dead must see all that they stored. What was read in /proc
+// is not ordered with it: on aarch64 the mark "exiting" may be seen while the plain stores before
+// it wait in the core that made them. Once the barrier is back they are visible: that core has
+// either still been running the dead process and was made to order its stores, or had left it
+// before, which orders them too. (On x86-64 stores become visible in order; a death is rare enough
+// to pay there as well.)
 bool is_dead(TaskWord word) noexcept {
-  const pid_t pid = pid_of(word);
-  if (pid == 0) return false;
-  if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
-  const auto stat = read_process_stat(pid);
-  if (!stat) return false;
-  if (static_cast<std::uint32_t>(stat->start) != start_of(word)) return true;
-  if (!stat->ended()) return false;
-  return stat->threads <= 1 || every_thread_ended(pid);
+  if (!has_ended(word)) return false;
+  heavy_barrier();
+  return true;
 }
 
 bool is_main_thread() noexcept { return ::gettid() == ::getpid(); }

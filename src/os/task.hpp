@@ -64,7 +64,9 @@ Namespaces namespaces();
 /// True only on positive evidence that no thread of that process runs, or ever will: no such
 /// process; or its stat was read and shows another start time, or all its threads as zombies or
 /// exiting (seen 0.2 ms after SIGKILL, where the zombie of a large process takes hundreds). What
-/// cannot be read is alive. A zombie leader with living threads is alive. Costs about 10 us.
+/// cannot be read is alive. A zombie leader with living threads is alive. A word that is not 0 and
+/// names no process is dead. Costs about 10 us, a death some 50. What the dead stored is visible
+/// to the caller.
 [[nodiscard]] bool is_dead(TaskWord word) noexcept;
 
 /// True in the thread that the process began with: the one that Python runs signal handlers in.

@@ -154,6 +154,11 @@ TEST(Task, is_not_dead_while_it_lives) {
   EXPECT_FALSE(is_dead(child.word()));
 }
 
+TEST(Task, is_dead_when_no_process_can_be_called_so) {
+  EXPECT_TRUE(is_dead(TaskWord{1} << 32U));
+  EXPECT_TRUE(is_dead(kPidMask));
+}
+
 TEST(Task, is_not_dead_when_stopped) {
   const Child child;
   ::kill(child.pid(), SIGSTOP);
@@ -187,6 +192,29 @@ TEST(Task, is_alive_as_a_zombie_with_a_living_thread) {
   });
   EXPECT_TRUE(happens([&] { return child.state() == 'Z'; }));
   EXPECT_FALSE(is_dead(child.word()));
+  child.kill();
+  EXPECT_TRUE(happens([&] { return is_dead(child.word()); }));
+}
+
+void* hand_over(void*) {
+  pthread_attr_t small;
+  ::pthread_attr_init(&small);
+  ::pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+  ::pthread_attr_setstacksize(&small, 64U << 10U);
+  pthread_t next{};
+  while (::pthread_create(&next, &small, hand_over, nullptr) != 0) {
+  }
+  return nullptr;
+}
+
+// Each makes the next one and ends: whichever is looked at has ended, or is not there yet.
+TEST(Task, is_alive_while_its_threads_hand_over_to_each_other) {
+  Child child([] {
+    hand_over(nullptr);
+    ::syscall(SYS_exit, 0);  // of this thread alone
+  });
+  ASSERT_TRUE(happens([&] { return child.state() == 'Z'; }));
+  for (int look = 0; look < 20'000; ++look) ASSERT_FALSE(is_dead(child.word())) << look;
   child.kill();
   EXPECT_TRUE(happens([&] { return is_dead(child.word()); }));
 }

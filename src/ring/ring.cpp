@@ -135,14 +135,15 @@ Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience
 }
 
 bool Ring::too_many(Position tail) {
-  const std::uint64_t most = words_.max_items == 0 ? kMostItems : words_.max_items;
+  const bool countless = words_.max_items == 0 || words_.max_items > kMostItems;
+  const std::uint64_t most = countless ? kMostItems : words_.max_items;
   const auto count = [&] {
     return items_between(Position(words_.seen_head.load(std::memory_order_relaxed)), tail);
   };
   if (count() < most) return false;
   words_.seen_head.store(head().word(), std::memory_order_relaxed);
   if (count() < most) return false;
-  if (words_.max_items == 0) {
+  if (countless) {
     throw OutOfMemory(segment_->label() + " holds " + std::to_string(most) +
                       " items, the most it can count");
   }
@@ -172,7 +173,10 @@ void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding enc
 // ------------------------------------------------------------------ get
 
 Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
-  if (!has_item()) return Get::kEmpty;
+  if (!has_item()) {
+    static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
+    return Get::kEmpty;
+  }
   Get result;
   {
     const LockGuard lock(*this, words_.consumers, patience);
@@ -198,10 +202,12 @@ Get Ring::get(const Room& room, Record& record, os::Deadline deadline) {
 
 Get Ring::take(const Room& room, Record& record) {
   Position head = this->head();
+  std::size_t links = 0;
   for (;;) {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
     if (header.kind() == Header::Kind::kNone) return Get::kEmpty;
     if (header.kind() == Header::Kind::kLink) {
+      count_link(links);
       head = head.at(header.target());
       words_.head.store(head.word(), std::memory_order_release);
       continue;
@@ -224,6 +230,14 @@ Get Ring::take(const Room& room, Record& record) {
   }
 }
 
+// Links without a record between them: producers died after each, or could not go on. There is at
+// most one for each block, and one more around the end of the first: no further link is made from
+// the start of a block but to a next block, and blocks are not used again before the head has left
+// them. More of them go in a circle, which would be followed for ever, by take() under the lock.
+void Ring::count_link(std::size_t& links) const {
+  if (++links > shm::kRingBlocks + 2) segment_->throw_damaged("links without an end");
+}
+
 // Without a lock, so each word is believed only when the head is seen unchanged after it was read:
 // otherwise its place may have been used again, for a payload that says anything. "There is one"
 // needs no such care: it can be taken by another at any time.
@@ -231,8 +245,10 @@ bool Ring::has_item() const {
   for (;;) {
     const Position at = head();
     Header header(header_at(at.unit()).load(std::memory_order_acquire));
+    std::size_t links = 0;
     // A second link stands where a producer died after the first.
     while (header.kind() == Header::Kind::kLink && head() == at) {
+      count_link(links);
       header = Header(header_at(header.target()).load(std::memory_order_acquire));
     }
     if (header.kind() == Header::Kind::kRecord) return true;  // there was one, an instant ago
@@ -257,10 +273,20 @@ bool Ring::half_free() const {
   return used <= size / 2;
 }
 
-void Ring::tell_producers() {
+// The item is taken: nothing may keep it from the caller, not even a table of blocks that has been
+// damaged since. A wake-up too many does no harm.
+void Ring::tell_producers() noexcept {
   shm::Parking not_full(words_.not_full);
   if (!not_full.has_sleepers()) [[likely]]
     return;
+  try {
+    tell_producers_when_it_pays(not_full);
+  } catch (...) {
+    not_full.notify();
+  }
+}
+
+void Ring::tell_producers_when_it_pays(shm::Parking& not_full) {
   const auto now = os::Clock::now().time_since_epoch().count();
   const auto before = last_take_.exchange(now, std::memory_order_relaxed);
   const bool busy = now - before < os::Nanoseconds(kBusy).count();
@@ -272,16 +298,23 @@ void Ring::tell_producers() {
 // ------------------------------------------------------------------ looking
 
 std::uint64_t Ring::items() {
-  const auto count = [this] {
-    const Position from = head();
-    return items_between(from, Position(words_.tail.load(std::memory_order_acquire)));
-  };
+  static_cast<void>(segment_->user());
   const os::TaskWord owner = words_.producers.owner.load(std::memory_order_acquire);
   if (owner != 0 && os::is_dead(owner)) {  // its last item may be committed and not counted
     const LockGuard lock(*this, words_.producers, {.deadline = os::Deadline::now()});
     if (lock.from_dead()) repair();
   }
-  return count();
+  // Head and tail of one instant: an item taken and one put between the two looks would count as
+  // one too many. Where consumers are quicker than these three loads, again and again, the newer
+  // head is taken: that counts what was put by the look at the tail and is still there now.
+  constexpr int kTries = 100;
+  Position from = head();
+  for (int tries = 1;; ++tries) {
+    const Position to(words_.tail.load(std::memory_order_acquire));
+    const Position after = head();
+    if (after == from || tries == kTries) return items_between(after, to);
+    from = after;
+  }
 }
 
 }  // namespace shoal::ring

@@ -89,7 +89,8 @@ struct Room {
   std::span<std::byte> second;
 };
 
-/// One process's view of a ring, shared by its threads.
+/// One process's view of a ring, shared by its threads. Each call throws WrongNamespace in a
+/// process that lives in other namespaces than the ring's maker.
 /// Thread, process and fork safe; never calls user code; see above for death.
 class Ring {
  public:
@@ -111,7 +112,10 @@ class Ring {
 
   /// Items in it: exact for what has returned, also after any death.
   [[nodiscard]] std::uint64_t items();
-  [[nodiscard]] bool empty() const { return !has_item(); }
+  [[nodiscard]] bool empty() const {
+    static_cast<void>(segment_->user());
+    return !has_item();
+  }
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
 
@@ -148,8 +152,10 @@ class Ring {
   [[nodiscard]] bool has_item() const;
   [[nodiscard]] bool has_room() const;
   [[nodiscard]] bool half_free() const;
-  void tell_producers();
+  void tell_producers() noexcept;
+  void tell_producers_when_it_pays(shm::Parking& not_full);
   Get take(const Room& room, Record& record);
+  void count_link(std::size_t& links) const;
 
   [[nodiscard]] Block block_of(std::uint64_t unit);
   [[nodiscard]] Block block_at(std::size_t index) const noexcept;

@@ -1,6 +1,8 @@
 #include "ring/ring.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <deque>
@@ -177,6 +179,98 @@ TEST(Ring, uses_memory_that_no_block_has) {
   for (int i = 0; i < 100; ++i) put(ring, std::string(1000, 'x'));
   EXPECT_EQ(segment->size(), size);
   for (int i = 0; i < 100; ++i) ASSERT_EQ(get(ring), std::string(1000, 'x'));
+}
+
+// As if so many items had been put that one more could not be counted.
+TEST(Ring, refuses_the_item_that_it_could_not_count_whatever_max_items_says) {
+  for (const std::uint64_t max_items : {std::uint64_t{0}, std::uint64_t{1'000'000'000}}) {
+    auto segment = new_segment(max_items);
+    Ring ring(segment);
+    put(ring, "x");
+    auto& words = segment->content<shm::RingWords>();
+    const Position start(words.head.load());
+    words.head = Position(start.unit(), start.items() + 2 - kMostItems).word();
+    words.seen_head = words.head.load();
+    put(ring, "the last");
+    EXPECT_EQ(ring.items(), kMostItems);
+    EXPECT_THROW(put(ring, "one more"), OutOfMemory);
+    EXPECT_EQ(ring.items(), kMostItems);
+  }
+}
+
+TEST(Ring, never_counts_more_items_than_max_items) {
+  Ring ring(new_segment(2));
+  std::atomic<bool> stop{false};
+  const auto again_and_again = [&stop](auto call) {
+    return std::thread([&stop, call] {
+      while (!stop) call(os::Deadline::after(std::chrono::milliseconds(10)));
+    });
+  };
+  auto producer = again_and_again([&](os::Deadline until) { put(ring, "x", until); });
+  auto consumer = again_and_again([&](os::Deadline until) { get(ring, until); });
+  for (int i = 0; i < 500'000; ++i) {
+    if (const auto count = ring.items(); count > 2) {
+      ADD_FAILURE() << count;
+      break;
+    }
+  }
+  stop = true;
+  producer.join();
+  consumer.join();
+}
+
+// A child that lives in another pid namespace sees the same: numbers that are not the maker's.
+TEST(Ring, refuses_each_call_of_a_process_of_another_namespace) {
+  auto segment = new_segment();
+  Ring ring(segment);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    reinterpret_cast<shm::SegmentHeader*>(segment->at(0, shm::kHeaderRoom))->pid_namespace += 1;
+    EXPECT_THROW(get(ring, os::Deadline::after(std::chrono::seconds(1))), WrongNamespace);
+    EXPECT_THROW(get(ring), WrongNamespace);
+    EXPECT_THROW(put(ring, "x"), WrongNamespace);
+    EXPECT_THROW(static_cast<void>(ring.empty()), WrongNamespace);
+    EXPECT_THROW(static_cast<void>(ring.items()), WrongNamespace);
+    ::_exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Ring, refuses_links_that_go_in_a_circle) {
+  auto segment = new_segment();
+  Ring ring(segment);
+  const Position at(segment->content<shm::RingWords>().head.load());
+  const auto header_at = [&](std::uint64_t unit) -> shm::Word& {
+    return *reinterpret_cast<shm::Word*>(segment->at(unit * kUnit, kUnit));
+  };
+  header_at(at.unit()) = Header::link(at.unit() + 1).word();
+  header_at(at.unit() + 1) = Header::link(at.unit()).word();
+  EXPECT_THROW(static_cast<void>(get(ring)), Damaged);
+  EXPECT_THROW(static_cast<void>(ring.empty()), Damaged);
+}
+
+// A producer seems to sleep, so the table of blocks is looked at; the tail lies in none.
+TEST(Ring, gives_the_item_it_took_although_the_tail_is_damaged) {
+  auto segment = new_segment();
+  Ring ring(segment);
+  put(ring, "first");
+  put(ring, "second");
+  auto& words = segment->content<shm::RingWords>();
+  words.not_full.sleepers = 3;
+  words.tail = Position(5, 2).word();
+  EXPECT_EQ(get(ring), "first");
+  EXPECT_EQ(words.not_full.sleepers, 0U) << "woken, to be safe";
+}
+
+TEST(Ring, takes_a_lock_from_an_owner_that_no_process_can_be) {
+  auto segment = new_segment();
+  Ring ring(segment);
+  segment->content<shm::RingWords>().producers.owner = 1ULL << 32U;
+  EXPECT_TRUE(put(ring, "x"));
+  segment->content<shm::RingWords>().consumers.owner = 1ULL << 32U;
+  EXPECT_EQ(get(ring), "x");
 }
 
 TEST(Ring, refuses_positions_outside_of_its_segment) {

@@ -7,7 +7,7 @@ namespace shoal::shm {
 
 class Segment;
 
-/// The segment with the same id that is already open here, or `fresh` itself, which is then known.
+/// The same file's segment that is already open here, or `fresh` itself, which is then known.
 std::shared_ptr<Segment> registered(std::shared_ptr<Segment> fresh);
 
 /// The segment open here that owns this very descriptor number, or nullptr.

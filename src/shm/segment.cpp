@@ -136,7 +136,7 @@ std::string path_of(const std::string& name) {
                                 " bytes without '/', control characters or a leading dot, not '" +
                                 name + "'");
   }
-  return os::shared_folder() + "shoal." + name;
+  return std::string(os::shared_folder()) + "shoal." + name;
 }
 
 Segment::Segment(os::Fd file, os::Mapping first, std::uint64_t usable)
@@ -252,24 +252,37 @@ const Segment::Window* Segment::widen(std::uint64_t offset, std::uint64_t size) 
     throw_damaged("a position outside of it: " + std::to_string(offset) + " + " +
                   std::to_string(size) + " of " + std::to_string(file_size));
   }
+  const auto all_of = [file_size](const Window* window) {
+    window->usable.store(std::min<std::uint64_t>(file_size, window->map.size()),
+                         std::memory_order_relaxed);
+    return window;
+  };
   const Window* now = window_.load(std::memory_order_acquire);
-  if (offset + size <= now->map.size()) {
-    auto& usable = const_cast<Window*>(now)->usable;
-    usable.store(std::min<std::uint64_t>(file_size, now->map.size()), std::memory_order_relaxed);
-    return now;
-  }
+  if (offset + size <= now->map.size()) return all_of(now);
   auto wide = std::make_unique<Window>();
-  const std::uint64_t span = std::max(kFirstWideWindow, std::bit_ceil(offset + size) * 4);
-  try {
-    wide->map = os::Mapping(file_, span, label_);
-  } catch (const OutOfMemory&) {
-    wide->map = os::Mapping(file_, file_size, label_);  // RLIMIT_AS: no more than there is
-  }
-  wide->usable = std::min<std::uint64_t>(file_size, wide->map.size());
+  wide->map = map_more(now->map.size(), offset + size, file_size);
+  all_of(wide.get());
   wide->before = now;
   while (!window_.compare_exchange_weak(wide->before, wide.get(), std::memory_order_acq_rel)) {
+    // Another thread was first. A narrower window must not come to stand before a wider one.
+    if (wide->before->map.size() >= wide->map.size()) return all_of(wide->before);
   }
   return wide.release();
+}
+
+// Address space costs nothing but under RLIMIT_AS. There each window is twice as wide as the last,
+// so that all together, as the old ones stay, take no more than four times what is used; and where
+// even that is too much, no wider than the file.
+os::Mapping Segment::map_more(std::uint64_t had, std::uint64_t need,
+                              std::uint64_t file_size) const {
+  const std::uint64_t doubled = std::max(2 * had, need);
+  for (const std::uint64_t span : {std::max(kFirstWideWindow, std::bit_ceil(need) * 4), doubled}) {
+    try {
+      return {file_, span, label_};
+    } catch (const OutOfMemory&) {  // NOLINT(bugprone-empty-catch): less, then
+    }
+  }
+  return {file_, file_size, label_};
 }
 
 void Segment::check_user(os::TaskWord self) const {

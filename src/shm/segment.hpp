@@ -90,7 +90,7 @@ class Segment {
   // ones stay, as another thread may be reading through them. No lock: a fork might find it held.
   struct Window {
     os::Mapping map;
-    std::atomic<std::uint64_t> usable{0};
+    mutable std::atomic<std::uint64_t> usable{0};
     const Window* before = nullptr;
   };
 
@@ -100,6 +100,8 @@ class Segment {
   static std::shared_ptr<Segment> open(Kind kind, os::Fd&& file, std::size_t least_size,
                                        const std::string& label);
   const Window* widen(std::uint64_t offset, std::uint64_t size) const;
+  [[nodiscard]] os::Mapping map_more(std::uint64_t had, std::uint64_t need,
+                                     std::uint64_t file_size) const;
   void check_user(os::TaskWord self) const;
   [[nodiscard]] SegmentHeader& header() const noexcept {
     return *reinterpret_cast<SegmentHeader*>(first_);

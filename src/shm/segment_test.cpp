@@ -10,6 +10,8 @@
 
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <shoal/error.hpp>
 #include <string>
 #include <thread>
@@ -174,6 +176,27 @@ TEST(Segment, that_has_no_room_to_grow_is_unchanged) {
             0);
 }
 
+// Each growth maps what is not mapped yet; were it the whole each time, this would take 465 MiB.
+TEST(Segment, grows_within_a_limit_on_address_space) {
+  const auto segment = make();
+  EXPECT_EQ(in_child([&] {
+              rlimit limit{};
+              long pages = 0;
+              std::ifstream("/proc/self/statm") >> pages;
+              limit.rlim_cur = static_cast<rlim_t>(pages) * os::page_size() + (128U << 20U);
+              limit.rlim_max = limit.rlim_cur;
+              ::setrlimit(RLIMIT_AS, &limit);
+              try {
+                for (int i = 0; i < 30; ++i) segment->grow(1U << 20U);
+              } catch (const OutOfMemory&) {
+                return 1;
+              }
+              *segment->at(segment->size() - 1, 1) = std::byte{1};
+              return 0;
+            }),
+            0);
+}
+
 TEST(Segment, may_be_made_by_two_at_once_but_only_one_gets_the_name) {
   const std::string name = unique_name();
   const auto first = Segment::create_named(Kind::kQueue, name, kSize, [](std::byte*) {});
@@ -183,6 +206,19 @@ TEST(Segment, may_be_made_by_two_at_once_but_only_one_gets_the_name) {
   EXPECT_EQ(Segment::open_named(Kind::kQueue, name, kSize), first);
   Segment::unlink(Kind::kQueue, name);
   EXPECT_THROW(Segment::open_named(Kind::kQueue, name, kSize), NameMissing);
+}
+
+TEST(Segment, is_another_than_the_copy_of_its_file) {
+  const std::string name = unique_name();
+  const std::string other = unique_name();
+  const auto first = Segment::create_named(Kind::kQueue, name, kSize, [](std::byte*) {});
+  std::filesystem::copy_file(path_of(name), path_of(other));
+  const auto second = Segment::open_named(Kind::kQueue, other, kSize);
+  EXPECT_NE(second, first);
+  EXPECT_EQ(Segment::open_named(Kind::kQueue, other, kSize), second);
+  EXPECT_EQ(Segment::open_named(Kind::kQueue, name, kSize), first);
+  Segment::unlink(Kind::kQueue, name);
+  Segment::unlink(Kind::kQueue, other);
 }
 
 // A child that is killed while it writes the content leaves no name behind.

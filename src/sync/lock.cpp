@@ -28,7 +28,12 @@ Acquired Lock::try_acquire() { return told(core_->acquire(os::Deadline::now()));
 Acquired Lock::acquire_for(std::chrono::nanoseconds timeout) {
   return told(core_->acquire(os::Deadline::after(timeout)));
 }
-void Lock::release() { core_->release(); }
+
+// Kept: who gets the lock may drop the last handle before this has returned.
+void Lock::release() {
+  const auto keep = core_;
+  keep->release();
+}
 
 bool Lock::locked() const { return core_->owner() != 0; }
 std::optional<int> Lock::owner() const {
@@ -39,8 +44,8 @@ std::optional<int> Lock::owner() const {
 std::string Lock::name() const { return core_->in_slab() ? "" : core_->segment().name(); }
 
 bool operator==(const Lock& a, const Lock& b) {
-  return a.core_ == b.core_ || (a.core_->segment().id() == b.core_->segment().id() &&
-                                a.core_->index() == b.core_->index());
+  return &a.core_->segment() == &b.core_->segment() &&  // a process has each open once
+         a.core_->index() == b.core_->index();
 }
 
 }  // namespace shoal
