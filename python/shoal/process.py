@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 import traceback
-from multiprocessing import util
+from multiprocessing import process as _standard
 from multiprocessing.process import (  # type: ignore[attr-defined]
     ORIGINAL_DIR,
     AuthenticationString,
@@ -80,23 +79,34 @@ class _StartedProcess(BaseProcess):
             from . import context
 
             context._force_start_method(self._start_method)  # type: ignore[attr-defined]
-        return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]
+        return BaseProcess._bootstrap(_Bootstrapping(self), parent_sentinel)  # type: ignore[attr-defined, no-any-return]
+
+
+class _Bootstrapping:
+    """Stands for a process object while BaseProcess runs it: what `run` raises passes by here.
+
+    The object itself is left alone, whatever its `run` is: method, property or attribute.
+    """
+
+    def __init__(self, process: _StartedProcess) -> None:
+        self._process = process
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._process, name)
 
     def _after_fork(self) -> None:
-        """In the child: the last that BaseProcess calls before `run`, whatever that is."""
-        self._leave_parent_behind()
-        # Finalizers run while the exception of `run`, if any, passes; this one is the first.
-        util.Finalize(
-            None,
-            _report_passing,
-            (self._report_fd, sys.exception()),
-            exitpriority=sys.maxsize,
-        )
+        """The last that BaseProcess calls before `run`; it has taken this one for the process."""
+        _standard._current_process = self._process  # type: ignore[attr-defined]
+        self._process._after_fork()  # type: ignore[attr-defined]
 
-    @staticmethod
-    def _leave_parent_behind() -> None:
-        """Puts right what a copy of another process has inherited."""
-        BaseProcess._after_fork()  # type: ignore[attr-defined]
+    def run(self) -> None:
+        pid = os.getpid()
+        try:
+            self._process.run()
+        except BaseException as error:
+            if os.getpid() == pid:  # else: a bare os.fork() came through here
+                send_report(self._process._report_fd, error)
+            raise
 
 
 class ForkProcess(_StartedProcess):
@@ -123,7 +133,7 @@ class SpawnProcess(_StartedProcess):
         return Popen(process_obj)
 
     @staticmethod
-    def _leave_parent_behind() -> None:
+    def _after_fork() -> None:
         """Nothing was inherited, so nothing is to be put right."""
 
 
@@ -149,8 +159,8 @@ class Process(_StartedProcess):
         return _default_process_class()._Popen(process_obj)  # type: ignore[no-any-return]
 
     @staticmethod
-    def _leave_parent_behind() -> None:
-        _default_process_class()._leave_parent_behind()
+    def _after_fork() -> None:
+        _default_process_class()._after_fork()
 
 
 def _default_process_class() -> Any:
@@ -172,13 +182,6 @@ def open_report() -> tuple[int, int]:
     """A pipe for one report: descriptors of the parent's and of the child's end."""
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     return reader, writer
-
-
-def _report_passing(fd: int | None, before: BaseException | None) -> None:
-    """Reports the exception that passes, but not one that was being handled at the fork."""
-    error = sys.exception()
-    if error is not None and error is not before:
-        send_report(fd, error)
 
 
 def send_report(fd: int | None, error: BaseException) -> None:

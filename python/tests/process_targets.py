@@ -151,6 +151,12 @@ def start_of_parent(process: Any, channel: Connection) -> None:
     channel.send(said)
 
 
+def is_current(channel: Connection) -> None:
+    """Whether `run` finds the object that it belongs to, of its own class."""
+    current = shoal.current_process()
+    channel.send((type(current), current.run.__self__ is current))  # type: ignore[attr-defined]
+
+
 class SendsInheritedChildren:
     """Sends, while it is unpickled, what this process takes for its children."""
 

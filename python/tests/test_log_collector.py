@@ -197,7 +197,27 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_goes_on(
     assert f"could not be read: {tmp_path}/fifo: Not a regular file\n" in result.stdout
     assert f"3 of {len(inputs) + 3} files could not be read\n" in result.stdout
     assert "ERROR - [Worker-" in output.read_text(encoding="utf-8")
-    assert raw_lines(output) >= expected_lines(*CONTENTS.values())
+    assert raw_lines(output) >= expected_lines(*CONTENTS.values(), b"kept\n" * 100)
+
+
+def test_of_a_damaged_gzip_file_all_is_kept_that_can_be_read(
+    variant: str, run: Run, tmp_path: Path, output: Path
+) -> None:
+    content = b"".join(b"2024-02-29 12:00:00 ERROR line %d\n" % i for i in range(20_000))
+    packed = gzip.compress(content, mtime=0)
+    wrong_sum = tmp_path / "sum.gz"
+    wrong_sum.write_bytes(packed[:-8] + b"\0\0\0\0" + packed[-4:])
+    wrong_middle = tmp_path / "middle.gz"
+    wrong_middle.write_bytes(packed[:20_000] + b"\xff" * 50 + packed[20_050:])
+    result = run(variant, wrong_sum, wrong_middle)
+    assert result.returncode == 1
+    assert f"could not be read: {wrong_sum}: Damaged gzip file: incorrect data check\n" in (
+        result.stdout
+    )
+    assert f"could not be read: {wrong_middle}: Damaged gzip file: " in result.stdout
+    found = raw_lines(output)
+    assert found >= expected_lines(content)
+    assert len(list(found.elements())) > 21_000
 
 
 def test_below_a_directory_binary_files_are_passed_over(
@@ -228,6 +248,19 @@ def test_an_output_that_cannot_be_written_ends_it_with_an_error(
         result = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT)
         assert result.returncode == 1
         assert "log_collector: " in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_a_table_that_cannot_be_written_is_an_error(
+    variant: str, inputs: list[Path], output: Path
+) -> None:
+    words = [*command(variant), "--output", str(output), *map(str, inputs)]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT
+        )
+    assert result.returncode == 1
+    assert "No space left on device" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

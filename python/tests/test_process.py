@@ -443,6 +443,11 @@ def test_a_child_knows_itself_and_its_parent(
     }
 
 
+def test_the_current_process_is_the_process_object_itself(shoal_context: Any) -> None:
+    kind, is_bound = ask_child(shoal_context, targets.is_current)
+    assert (kind, is_bound) == (shoal_context.Process, True)
+
+
 def test_children_have_children_whose_names_count(
     context: Any, implementation: str, start_method: str
 ) -> None:

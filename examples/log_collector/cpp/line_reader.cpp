@@ -46,7 +46,10 @@ struct LineReader::Stream {
     int number = Z_OK;
     const char* const text = ::gzerror(file, &number);
     if (number == Z_OK) return {};
-    return number == Z_ERRNO ? std::strerror(errno) : std::string("Damaged gzip file: ") + text;
+    if (number == Z_ERRNO) return std::strerror(errno);
+    const std::string what(text);  // "<fd:7>: incorrect data check"
+    const auto colon = what.find(": ");
+    return "Damaged gzip file: " + (colon == std::string::npos ? what : what.substr(colon + 2));
   }
 
   ::gzFile file;

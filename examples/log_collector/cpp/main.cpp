@@ -10,8 +10,10 @@
 #include <fmt/format.h>
 #include <shoal/shoal.hpp>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 namespace {
 
@@ -37,7 +39,11 @@ int main(int argc, char** argv) {
   shoal::init(argc, argv);
   const logs::Options options = logs::parse_options(argc, argv);
   try {
-    return run(options);
+    const int status = run(options);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw std::system_error(errno, std::generic_category(), "standard output");
+    }
+    return status;
   } catch (const shoal::Interrupted&) {
     if (options.join.empty()) fmt::print(stderr, "log_collector: interrupted\n");
     return 128 + logs::caught_signal();

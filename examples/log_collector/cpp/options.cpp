@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cmath>
 #include <cstdlib>
 #include <map>
+#include <string>
 
 namespace logs {
 namespace {
@@ -13,6 +15,11 @@ const std::map<std::string, shoal::StartMethod> kStartMethods = {
     {"spawn", shoal::StartMethod::spawn},
     {"forkserver", shoal::StartMethod::forkserver},
 };
+
+// CLI::Range lets NaN through.
+std::string is_a_number(const std::string& text) {
+  return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is no number" : "";
+}
 
 void add_options(CLI::App& app, Options& options, std::string& start_method) {
   app.add_option("FILE", options.files,
@@ -27,12 +34,14 @@ void add_options(CLI::App& app, Options& options, std::string& start_method) {
   app.add_option("--timeout", options.timeout,
                  "seconds without a record after which the collector says so in the output")
       ->capture_default_str()
-      ->check(CLI::Range(0.001, 1e6));
+      ->check(CLI::Range(0.001, 1e6))
+      ->check(is_a_number);
   CLI::Option* const demo =
       app.add_flag("--demo", options.demo, "make up records instead of reading files");
   app.add_option("--seconds", options.seconds, "how long --demo goes on")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1e6));
+      ->check(CLI::Range(0.0, 1e6))
+      ->check(is_a_number);
   app.add_flag("--kill-one", options.kill_one, "kill the worker with the most work, in mid-work")
       ->excludes(demo);
 }

@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +33,13 @@ class CollectorOptions:
 
 def collect(options: CollectorOptions, channels: Channels) -> None:
     """Writes what comes until the end signal; then puts a summary. An error with one record is
-    logged and survived; one with the output ends it."""
+    logged and survived; one with the output is reported and ends it."""
     forget_signal_handlers()
-    _Collector(options, channels).run()
+    try:
+        _Collector(options, channels).run()
+    except OSError as error:
+        channels.reports.put({"kind": "broken", "reason": str(error)})
+        sys.exit(1)
 
 
 class _OutputHandler(logging.FileHandler):

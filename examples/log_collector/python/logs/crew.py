@@ -191,6 +191,9 @@ class Crew:
     def _named(self, name: str) -> Member:
         return next(member for member in self.members if member.name == name)
 
+    def _handle_broken(self, report: dict[str, Any]) -> None:
+        raise RuntimeError(f"the collector failed: {report['reason']}")
+
     def _handle_progress(self, report: dict[str, Any]) -> None:
         self._progress.show(report)
 

@@ -10,13 +10,13 @@ class ProgressLine:
 
     def __init__(self, files: int) -> None:
         self._files = files
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._shown = False
         self._last = time.monotonic()
 
     def show(self, progress: dict[str, Any]) -> None:
         now = time.monotonic()
-        if now - self._last < 1 and not self._terminal:
+        if sys.stderr is None or (now - self._last < 1 and not self._terminal):
             return
         self._last = now
         text = f"{progress['lines']:,} lines, {progress['bytes']:,} bytes, "

@@ -50,7 +50,7 @@ class LineReader:
         except OSError as failure:
             error = failure.strerror
         except (zlib.error, EOFError) as failure:
-            error = f"Damaged gzip file: {failure}"
+            error = f"Damaged gzip file: {str(failure).partition(': ')[2] or failure}"
         if rest:
             yield rest, len(rest)
         if error:
@@ -71,7 +71,12 @@ def _decompressed(chunk: bytes, file: BinaryIO) -> Iterator[bytes]:
     """A gzip'd file may be many, one behind the other; what else follows is passed over."""
     stream = zlib.decompressobj(wbits=31)
     while chunk:
-        yield stream.decompress(chunk)
+        before = stream.copy()
+        try:
+            yield stream.decompress(chunk)
+        except zlib.error:
+            yield _up_to_the_damage(before, chunk)
+            raise
         if stream.eof:
             chunk = stream.unused_data or file.read(_CHUNK)
             if not chunk.startswith(GZIP_MAGIC):
@@ -80,3 +85,15 @@ def _decompressed(chunk: bytes, file: BinaryIO) -> Iterator[bytes]:
         else:
             chunk = file.read(_CHUNK)
     raise EOFError("unexpected end of file")
+
+
+def _up_to_the_damage(stream: "zlib._Decompress", chunk: bytes) -> bytes:
+    """What a chunk holds before the place where it is damaged, byte by byte."""
+    decompressed = bytearray()
+    try:
+        while chunk:
+            decompressed += stream.decompress(chunk, 1)
+            chunk = stream.unconsumed_tail
+    except zlib.error:
+        pass
+    return bytes(decompressed)
