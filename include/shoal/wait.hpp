@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <stdexcept>
 
 namespace shoal {
@@ -26,7 +27,7 @@ std::chrono::nanoseconds to_nanoseconds(std::chrono::duration<Rep, Period> time)
   using std::chrono::nanoseconds;
   const std::chrono::duration<double> seconds(time);
   constexpr std::chrono::duration<double> kMost(nanoseconds::max());
-  if (seconds != seconds) throw std::invalid_argument("a timeout cannot be NaN");
+  if (std::isnan(seconds.count())) throw std::invalid_argument("a timeout cannot be NaN");
   if (!(seconds < kMost)) return nanoseconds::max();
   if (seconds < std::chrono::duration<double>::zero()) return nanoseconds::zero();
   return std::chrono::ceil<nanoseconds>(time);

@@ -18,7 +18,7 @@ template <class Tag>
 struct ForkMutex {
   static_assert(std::is_trivially_destructible_v<std::mutex>, "static objects use it at exit");
   static inline constinit std::mutex mutex;
-  static inline const int error =
+  static inline const int kError =
       ::pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
 };
 }  // namespace detail
@@ -30,7 +30,7 @@ struct ForkMutex {
 template <class Tag>
 std::mutex& fork_mutex() {
   using Made = detail::ForkMutex<Tag>;
-  if (Made::error != 0) throw_errno("register", "handlers of fork", Made::error);
+  if (Made::kError != 0) throw_errno("register", "handlers of fork", Made::kError);
   return Made::mutex;
 }
 

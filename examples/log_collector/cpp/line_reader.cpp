@@ -12,6 +12,8 @@ namespace logs {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{128} << 10;
+// Of a damaged gzip file zlib keeps what it had decompressed for a call: two of these at most.
+constexpr std::size_t kPiece = 8 * 1024;
 
 int open_regular(const std::string& path, std::time_t& modified) {
   // Without O_NONBLOCK a FIFO would wait here for a writer.
@@ -35,7 +37,7 @@ struct LineReader::Stream {
       ::close(descriptor);
       throw std::bad_alloc();
     }
-    ::gzbuffer(file, kChunk);
+    ::gzbuffer(file, kPiece);
   }
   ~Stream() { ::gzclose(file); }
   Stream(const Stream&) = delete;
@@ -68,8 +70,9 @@ bool LineReader::fill() {
   begin_ = 0;
   if (end_ == buffer_.size()) buffer_.resize(buffer_.size() * 2);
   errno = 0;
+  const std::size_t most = ::gzdirect(stream_->file) != 0 ? kChunk : kPiece;
   const int count = ::gzread(stream_->file, buffer_.data() + end_,
-                             static_cast<unsigned>(std::min(buffer_.size() - end_, kChunk)));
+                             static_cast<unsigned>(std::min(buffer_.size() - end_, most)));
   if (count > 0) {
     end_ += static_cast<std::size_t>(count);
     return true;
