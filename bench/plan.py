@@ -88,6 +88,7 @@ GROUPS = (
         ),
         {
             "shoal": "shoal",
+            "bounded": "stock Queue(100)",
             "stock": "stock Queue",
             "pipe": "stock Pipe",
             "faster-fifo": "faster-fifo",
@@ -108,8 +109,16 @@ GROUPS = (
 )
 
 GOALS = (
-    Goal("Python queue, int, one to one, against the stock queue", "py", "queue-int", "stock", 8),
-    Goal("Python queue, 1 MiB bytes, against the stock queue", "py", "queue-1MiB", "stock", 8),
+    Goal(
+        "Python queue, int, one to one, against a bounded stock queue",
+        "py",
+        "queue-int",
+        "bounded",
+        8,
+    ),
+    Goal(
+        "Python queue, 1 MiB bytes, against a bounded stock queue", "py", "queue-1MiB", "bounded", 8
+    ),
     Goal("Python round trip (p50), against the stock queue", "py", "round-trip-p50", "stock", 10),
     Goal("C++ queue, 8 B, one to one, against the raw ring", "cpp", "queue-8B", "raw", 0.2),
 )

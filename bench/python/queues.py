@@ -13,6 +13,7 @@ import shoal
 
 Put = Callable[[Any], object]
 Get = Callable[[], Any]
+BOUND = 100  # items in a bounded stock queue
 MEMORY = 8 << 20  # of a peer with a fixed size; larger than what any workload leaves in a queue
 
 
@@ -21,10 +22,14 @@ def shoal_queue() -> tuple[Put, Get]:
     return queue.put, queue.get
 
 
-def stock_queue() -> tuple[Put, Get]:
-    queue: Any = multiprocessing.get_context("fork").Queue()
+def stock_queue(maxsize: int = 0) -> tuple[Put, Get]:
+    queue: Any = multiprocessing.get_context("fork").Queue(maxsize)
     queue.cancel_join_thread()  # the end must not wait for a partner that was killed
     return queue.put, queue.get
+
+
+def bounded_stock_queue() -> tuple[Put, Get]:
+    return stock_queue(BOUND)
 
 
 def stock_pipe() -> tuple[Put, Get]:
@@ -42,6 +47,7 @@ def faster_fifo_queue() -> tuple[Put, Get]:
 PEERS: dict[str, Callable[[], tuple[Put, Get]]] = {
     "shoal": shoal_queue,
     "stock": stock_queue,
+    "bounded": bounded_stock_queue,
     "pipe": stock_pipe,
     "faster-fifo": faster_fifo_queue,
 }

@@ -17,7 +17,7 @@ from children import run
 from programs import run_program, works
 from shoal.queues import Queue
 
-MESSAGE = r"no room for (\d+) more bytes of shared memory for (.*): (.*)"
+MESSAGE = r"(.*) has (\d+) bytes of shared memory and no room for (\d+) more: (.*)"
 
 
 def fill(queue: Any, size: int) -> tuple[int, str]:
@@ -48,9 +48,10 @@ def limited(queue: Any, limit: int, size: int) -> None:
     assert count > 0
     found = re.fullmatch(MESSAGE, said)
     assert found, said
-    assert int(found[1]) >= size
-    assert found[2] == (f"queue '{queue.name}'" if queue.name else "a nameless queue")
-    assert found[3] == f"the limit on file size (RLIMIT_FSIZE) is {limit}"
+    assert found[1] == (f"queue '{queue.name}'" if queue.name else "a nameless queue")
+    assert int(found[2]) >= count * size
+    assert int(found[3]) >= size
+    assert found[4] == f"the limit on file size (RLIMIT_FSIZE) is {limit}"
     check_that_all_is_there(queue, count, size)
 
 
@@ -80,7 +81,9 @@ def test_the_error_names_the_queue(name: str) -> None:
 def make_under_a_limit() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     for make, kind in ((shoal.Queue, "queue"), (shoal.Lock, "slab of locks")):
-        with pytest.raises(MemoryError, match=f"for a nameless {kind}: .*RLIMIT_FSIZE.* is 4096"):
+        with pytest.raises(
+            MemoryError, match=f"a nameless {kind} has 0 bytes .*RLIMIT_FSIZE.* is 4096"
+        ):
             make()
 
 
@@ -126,8 +129,8 @@ def test_a_full_folder_of_shared_memory_is_a_memory_error() -> None:
     assert int(count) > 0
     found = re.fullmatch(MESSAGE + "\n", message)
     assert found, message
-    assert found[2] == "queue 'jobs'"
-    assert "/dev/shm" in found[3]
+    assert found[1] == "queue 'jobs'"
+    assert re.fullmatch(r"/dev/shm/ has \d+ of 4194304 bytes left", found[4])
 
 
 def memory_group() -> tuple[Path, str] | None:
@@ -165,8 +168,8 @@ def test_the_memory_cgroups_limit_is_a_memory_error(name: str) -> None:
         assert int(count) * 50_000 > 10 << 20
         found = re.fullmatch(MESSAGE + "\n", message)
         assert found, message
-        assert found[2] == (f"queue '{name}'" if name else "a nameless queue")
-        assert re.fullmatch(r"machine and memory cgroup have \d+ bytes left", found[3])
+        assert found[1] == (f"queue '{name}'" if name else "a nameless queue")
+        assert re.fullmatch(rf"the memory cgroup has \d+ of {100 << 20} bytes left", found[4])
     finally:
         if os.path.exists(f"/dev/shm/shoal.{name}"):
             Queue.unlink(name)

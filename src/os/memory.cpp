@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,28 +31,59 @@ constexpr std::uint64_t kAskForRoomFrom = 1U << 20U;
 // to come through between two of them.
 constexpr std::uint64_t kStep = 256U << 10U;
 
-[[noreturn]] void throw_no_room(const std::string& object, std::uint64_t wanted,
-                                const std::string& limit) {
-  throw OutOfMemory("no room for " + std::to_string(wanted) + " more bytes of shared memory for " +
-                    object + ": " + limit);
+// A file that would grow from `offset` by `size` bytes, for whom, and what stands against it.
+struct Wish {
+  const Fd& file;
+  std::uint64_t offset;
+  std::uint64_t size;
+  const std::string& object;
+};
+
+[[noreturn]] void throw_no_room(const Wish& wish, const std::string& limit) {
+  throw OutOfMemory(wish.object + " has " + std::to_string(wish.offset) +
+                    " bytes of shared memory and no room for " + std::to_string(wish.size) +
+                    " more: " + limit);
 }
 
-void ask_file_size_limit(std::uint64_t end, std::uint64_t size, const std::string& object) {
+std::string describe(const char* whose, std::uint64_t limit, std::uint64_t left) {
+  return std::string(whose) + " has " + std::to_string(left) + " of " + std::to_string(limit) +
+         " bytes left";
+}
+
+std::string describe(const MemoryLeft& left) {
+  return describe(left.whose, left.limit, left.bytes);
+}
+
+// A nameless file lies in a file system of the kernel's own that has no limit but the machine's.
+std::string describe_file_system(const Fd& file) {
+  struct ::statvfs facts{};
+  if (::fstatvfs(file.get(), &facts) != 0 || facts.f_blocks == 0) return describe(memory_left());
+  return describe(shared_folder(), facts.f_blocks * facts.f_frsize,
+                  facts.f_bavail * facts.f_frsize);
+}
+
+void ask_file_size_limit(const Wish& wish) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  if (end > limit.rlim_cur) {
-    throw_no_room(object, size,
+  if (wish.offset + wish.size > limit.rlim_cur) {
+    throw_no_room(wish,
                   "the limit on file size (RLIMIT_FSIZE) is " + std::to_string(limit.rlim_cur));
   }
 }
 
-void ask_available_memory(std::uint64_t size, const std::string& object) {
-  if (size < kAskForRoomFrom) return;
-  const std::uint64_t left = available_memory();
-  if (size > left) {
-    throw_no_room(object, size,
-                  "machine and memory cgroup have " + std::to_string(left) + " bytes left");
-  }
+void ask_memory_left(const Wish& wish) {
+  if (wish.size < kAskForRoomFrom) return;
+  const MemoryLeft left = memory_left();
+  if (wish.size > left.bytes) throw_no_room(wish, describe(left));
+}
+
+[[noreturn]] void throw_cannot_map(const std::string& object, std::size_t size) {
+  rlimit limit{};
+  const bool limited = ::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  throw OutOfMemory("no room in this process's address space for " + std::to_string(size) +
+                    " bytes of " + object + ": " +
+                    (limited ? "its limit (RLIMIT_AS) is " + std::to_string(limit.rlim_cur)
+                             : "it is full, or has too many mappings (vm.max_map_count)"));
 }
 
 }  // namespace
@@ -137,14 +169,14 @@ int allocate(const Fd& file, std::uint64_t offset, std::uint64_t size) noexcept 
 
 void take_memory(const Fd& file, std::uint64_t offset, std::uint64_t size,
                  const std::string& object) {
-  ask_file_size_limit(offset + size, size, object);
-  ask_available_memory(size, object);
+  const Wish wish{file, offset, size, object};
+  ask_file_size_limit(wish);
+  ask_memory_left(wish);
   const int error = allocate(file, offset, size);
   if (error == 0) return;
-  if (error == ENOSPC)
-    throw_no_room(object, size, std::string(shared_folder()) + " or the machine is full");
-  if (error == EFBIG) throw_no_room(object, size, "larger than any file may be");
-  if (error == ENOMEM) throw_no_room(object, size, "the memory cgroup's limit is reached");
+  if (error == ENOSPC) throw_no_room(wish, describe_file_system(file));
+  if (error == EFBIG) throw_no_room(wish, "larger than any file may be");
+  if (error == ENOMEM) throw_no_room(wish, describe(memory_left()));
   throw_errno("take memory for", object, error);
 }
 
@@ -171,9 +203,7 @@ Mapping::Mapping(const Fd& file, std::size_t size, const std::string& object) : 
   void* data =
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
   if (data == MAP_FAILED) {
-    if (errno == ENOMEM) {
-      throw_no_room(object, size, "no address space left (RLIMIT_AS, or too many mappings)");
-    }
+    if (errno == ENOMEM) throw_cannot_map(object, size);
     throw_errno("map", object);
   }
   data_ = static_cast<std::byte*>(data);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "os/fd.hpp"
@@ -58,8 +59,15 @@ void take_memory(const Fd& file, std::uint64_t offset, std::uint64_t size,
 /// keeps its size. Best effort.
 void give_back_memory(const Fd& file, std::uint64_t offset, std::uint64_t size) noexcept;
 
-/// What the machine and this process's memory cgroups have left, in bytes.
-std::uint64_t available_memory() noexcept;
+/// Memory that can still be had before the first limit is reached, in bytes.
+struct MemoryLeft {
+  std::uint64_t bytes = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  const char* whose = "the machine";  ///< or the memory cgroup: whose limit that is
+};
+
+/// What the machine and this process's memory cgroups, and all above them, have left.
+MemoryLeft memory_left() noexcept;
 
 /// Bytes of the unit of mappings.
 std::size_t page_size() noexcept;

@@ -1,7 +1,6 @@
 // How much memory is left: the machine's, and that of this process's memory cgroup and all above.
 #include <algorithm>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -10,8 +9,6 @@
 
 namespace shoal::os {
 namespace {
-
-constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
 std::optional<std::uint64_t> read_number(const std::string& path) {
   std::ifstream file(path);
@@ -38,20 +35,23 @@ struct Files {
 constexpr Files kVersion2{"memory.max", "memory.current", "inactive_file"};
 constexpr Files kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
 
-std::uint64_t left_in_group(const std::string& folder, const Files& files) {
-  const auto limit = read_number(folder + "/" + files.limit);
-  const auto usage = read_number(folder + "/" + files.usage);
-  if (!limit || !usage) return kUnlimited;
-  const std::uint64_t cache = read_entry(folder + "/memory.stat", files.reclaimable).value_or(0);
-  const std::uint64_t used = *usage - std::min(cache, *usage);
-  return *limit - std::min(used, *limit);
+const MemoryLeft& less(const MemoryLeft& a, const MemoryLeft& b) noexcept {
+  return b.bytes < a.bytes ? b : a;
 }
 
-std::uint64_t left_in_group_and_above(const std::string& root, std::string path,
-                                      const Files& files) {
-  std::uint64_t left = kUnlimited;
+MemoryLeft left_in_group(const std::string& folder, const Files& files) {
+  const auto limit = read_number(folder + "/" + files.limit);
+  const auto usage = read_number(folder + "/" + files.usage);
+  if (!limit || !usage) return {};
+  const std::uint64_t cache = read_entry(folder + "/memory.stat", files.reclaimable).value_or(0);
+  const std::uint64_t used = *usage - std::min(cache, *usage);
+  return {*limit - std::min(used, *limit), *limit, "the memory cgroup"};
+}
+
+MemoryLeft left_in_group_and_above(const std::string& root, std::string path, const Files& files) {
+  MemoryLeft left;
   for (;;) {
-    left = std::min(left, left_in_group(root + path, files));
+    left = less(left, left_in_group(root + path, files));
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) return left;
     path.resize(slash);
@@ -59,9 +59,9 @@ std::uint64_t left_in_group_and_above(const std::string& root, std::string path,
 }
 
 // Lines of /proc/self/cgroup: "0::/path" (version 2) or "N:memory:/path" (version 1).
-std::uint64_t left_in_groups() {
+MemoryLeft left_in_groups() {
   std::ifstream file("/proc/self/cgroup");
-  std::uint64_t left = kUnlimited;
+  MemoryLeft left;
   for (std::string line; std::getline(file, line);) {
     const auto first = line.find(':');
     const auto second = line.find(':', first + 1);
@@ -69,26 +69,28 @@ std::uint64_t left_in_groups() {
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string path = line.substr(second + 1);
     if (controllers.empty()) {
-      left = std::min(left, left_in_group_and_above("/sys/fs/cgroup", path, kVersion2));
+      left = less(left, left_in_group_and_above("/sys/fs/cgroup", path, kVersion2));
     } else if (("," + controllers + ",").find(",memory,") != std::string::npos) {
-      left = std::min(left, left_in_group_and_above("/sys/fs/cgroup/memory", path, kVersion1));
+      left = less(left, left_in_group_and_above("/sys/fs/cgroup/memory", path, kVersion1));
     }
   }
   return left;
 }
 
-std::uint64_t left_on_machine() {
-  const auto kibibytes = read_entry("/proc/meminfo", "MemAvailable:");
-  return kibibytes ? *kibibytes * 1024 : kUnlimited;
+MemoryLeft left_on_machine() {
+  const auto left = read_entry("/proc/meminfo", "MemAvailable:");
+  if (!left) return {};
+  const auto all = read_entry("/proc/meminfo", "MemTotal:");
+  return {*left * 1024, all.value_or(*left) * 1024, "the machine"};
 }
 
 }  // namespace
 
-std::uint64_t available_memory() noexcept {
+MemoryLeft memory_left() noexcept {
   try {
-    return std::min(left_on_machine(), left_in_groups());
+    return less(left_on_machine(), left_in_groups());
   } catch (...) {
-    return kUnlimited;  // unknown: fallocate has the last word
+    return {};  // unknown: fallocate has the last word
   }
 }
 

@@ -166,10 +166,37 @@ TEST(Segment, that_has_no_room_to_grow_is_unchanged) {
               try {
                 segment->grow(2U << 20U);
               } catch (const OutOfMemory& error) {
-                return std::string(error.what()).find("RLIMIT_FSIZE") != std::string::npos &&
-                               segment->size() == kSize
-                           ? 0
-                           : 1;
+                EXPECT_EQ(std::string(error.what()),
+                          segment->label() + " has " + std::to_string(kSize) +
+                              " bytes of shared memory and no room for 2097152 more: the limit on "
+                              "file size (RLIMIT_FSIZE) is 1048576");
+                EXPECT_EQ(segment->size(), kSize);
+                return testing::Test::HasFailure() ? 1 : 0;
+              }
+              return 2;
+            }),
+            0);
+}
+
+TEST(Segment, that_finds_no_address_space_names_the_limit) {
+  const auto segment = make();
+  EXPECT_EQ(in_child([&] {
+              rlimit limit{};
+              long pages = 0;
+              std::ifstream("/proc/self/statm") >> pages;
+              limit.rlim_cur = static_cast<rlim_t>(pages) * os::page_size() + (64U << 20U);
+              limit.rlim_max = limit.rlim_cur;
+              ::setrlimit(RLIMIT_AS, &limit);
+              try {
+                segment->grow(128U << 20U);
+              } catch (const OutOfMemory& error) {
+                const std::string said = error.what();
+                EXPECT_EQ(said.find("no room in this process's address space for "), 0U) << said;
+                EXPECT_NE(said.find(segment->label()), std::string::npos) << said;
+                EXPECT_NE(said.find("(RLIMIT_AS) is " + std::to_string(limit.rlim_cur)),
+                          std::string::npos)
+                    << said;
+                return testing::Test::HasFailure() ? 1 : 0;
               }
               return 2;
             }),

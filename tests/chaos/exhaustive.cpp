@@ -213,7 +213,7 @@ int main(int count, char** arguments) {
   using namespace shoal::chaos;
   try {
     start_again_without_chance(arguments);
-    pass_over(reinterpret_cast<std::uintptr_t>(&os::available_memory));
+    pass_over(reinterpret_cast<std::uintptr_t>(&os::memory_left));
     return run(count > 1 ? arguments[1] : "");
   } catch (const std::exception& error) {
     std::printf("chaos exhaustive: %s\n", error.what());
