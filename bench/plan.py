@@ -71,7 +71,29 @@ GROUPS = (
         "C++ locks, each process on a core of its own",
         "cpp",
         ("lock-alone", "lock-2-processes"),
-        {"shoal": "shoal", "mutex": "pthread mutex", "robust-mutex": "robust pthread mutex"},
+        {
+            "shoal": "shoal",
+            "mutex": "pthread mutex",
+            "robust-mutex": "robust pthread mutex",
+            "boost": "Boost mutex",
+        },
+    ),
+    Group(
+        "C++ waits, each process on a core of its own",
+        "cpp",
+        (
+            "event-awake-p50",
+            "event-asleep",
+            "condition-ping-pong",
+            "barrier-2",
+            "lock-8-unfairness",
+        ),
+        {
+            "shoal": "shoal",
+            "futex": "raw futex",
+            "pthread": "pthread, not death-proof",
+            "boost": "Boost.Interprocess",
+        },
     ),
     Group(
         "Python queues",
@@ -101,6 +123,12 @@ GROUPS = (
         {"shoal": "shoal", "stock": "stock Lock"},
     ),
     Group(
+        "Python waits",
+        "py",
+        ("event-awake-p50", "event-asleep", "condition-ping-pong", "barrier-2"),
+        {"shoal": "shoal", "stock": "stock"},
+    ),
+    Group(
         "Python processes, start and join",
         "py",
         ("process-fork", "process-forkserver", "process-spawn"),
@@ -121,6 +149,32 @@ GOALS = (
     ),
     Goal("Python round trip (p50), against the stock queue", "py", "round-trip-p50", "stock", 10),
     Goal("C++ queue, 8 B, one to one, against the raw ring", "cpp", "queue-8B", "raw", 0.2),
+    Goal(
+        "C++ lock alone, against a pthread mutex: 1.1x its time",
+        "cpp",
+        "lock-alone",
+        "mutex",
+        1 / 1.1,
+    ),
+    Goal("C++ lock, two contend, against it", "cpp", "lock-2-processes", "mutex", 0.6),
+    Goal(
+        "C++ event, asleep, against a raw futex: 1.2x its time",
+        "cpp",
+        "event-asleep",
+        "futex",
+        1 / 1.2,
+    ),
+    Goal("Python acquire and release, against stock", "py", "lock-pair", "stock", 1),
+    Goal("Python `with lock`, against stock: half its time", "py", "lock-with", "stock", 2),
+    Goal(
+        "Python event, awake (p50), against stock: a fifth of its time",
+        "py",
+        "event-awake-p50",
+        "stock",
+        5,
+    ),
+    Goal("Python condition ping-pong, against stock", "py", "condition-ping-pong", "stock", 10),
+    Goal("Python barrier of two, against stock", "py", "barrier-2", "stock", 10),
 )
 
 DESCRIPTIONS = {
@@ -138,6 +192,11 @@ DESCRIPTIONS = {
     "lock-2-processes": "two processes contend",
     "lock-pair": "acquire() and release()",
     "lock-with": "with lock",
+    "event-awake-p50": "two events, there and back, p50",
+    "event-asleep": "event, from set() to the end of a sleep",
+    "condition-ping-pong": "condition, there and back",
+    "barrier-2": "barrier of two",
+    "lock-8-unfairness": "lock, 8 processes: busiest / least busy",
     "process-fork": "fork",
     "process-forkserver": "forkserver",
     "process-spawn": "spawn",

@@ -9,6 +9,10 @@
 
 #include "sample.hpp"
 
+#ifdef SHOAL_BENCH_BOOST
+#include <boost/interprocess/sync/interprocess_mutex.hpp>
+#endif
+
 namespace bench {
 namespace {
 
@@ -33,6 +37,17 @@ class Mutex {
  private:
   Shared<pthread_mutex_t> mutex_;
 };
+
+#ifdef SHOAL_BENCH_BOOST
+class BoostMutex {
+ public:
+  void lock() { mutex_->lock(); }
+  void unlock() { mutex_->unlock(); }
+
+ private:
+  Shared<boost::interprocess::interprocess_mutex> mutex_;
+};
+#endif
 
 /// What the lock guards, and what each process says to have done under it.
 struct Counts {
@@ -102,6 +117,9 @@ void add_locks(Workloads& workloads) {
   add_peer<shoal::Lock>(workloads, "shoal");
   add_peer<Mutex<false>>(workloads, "mutex");
   add_peer<Mutex<true>>(workloads, "robust-mutex");
+#ifdef SHOAL_BENCH_BOOST
+  add_peer<BoostMutex>(workloads, "boost");
+#endif
 }
 
 }  // namespace bench

@@ -40,6 +40,7 @@ void main_with(const std::vector<std::string>& arguments) {
   bench::Workloads workloads;
   bench::add_queues(workloads);
   bench::add_locks(workloads);
+  bench::add_waits(workloads);
   bench::Options options;
   for (auto at = arguments.begin(); at != arguments.end(); ++at) {
     const auto value = [&]() -> const std::string& {

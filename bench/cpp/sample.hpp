@@ -42,6 +42,7 @@ using Workloads = std::vector<Workload>;
 
 void add_queues(Workloads& workloads);
 void add_locks(Workloads& workloads);
+void add_waits(Workloads& workloads);
 
 /// Puts the calling process on a core of its own where it can: 0 is the measuring process, the
 /// partners count from 1 and share the other cores.

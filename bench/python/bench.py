@@ -22,13 +22,14 @@ def available() -> dict[str, Any]:
     import locks  # not at the top: a spawned child imports this file, and needs none of them
     import processes
     import queues
+    import waits
 
     missing = {peer for peer, name in PACKAGES.items() if importlib.util.find_spec(name) is None}
     for peer in sorted(missing):
         print(f"bench.py: {peer} is not installed; it is left out", file=sys.stderr)
     return {
         f"{name}/{peer}": (peer, function)
-        for module in (queues, locks, processes)
+        for module in (queues, locks, waits, processes)
         for name, peer, function in module.workloads()
         if peer not in missing
     }

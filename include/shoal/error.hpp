@@ -29,6 +29,31 @@ class NotHeldError : public Error {
   using Error::Error;
 };
 
+/// A recursive lock was released, or a condition used, by a thread that does not hold the lock.
+/// Python: AssertionError.
+class NotOwnerError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A lock that was made with OnOwnerDeath::kThrow is held by a process that died. The lock is
+/// untouched: who has put in order what it guards calls release(). Python: shoal.OwnerDiedError.
+class OwnerDied : public Error {
+ public:
+  OwnerDied(const std::string& what, int pid) : Error(what), pid_(pid) {}
+  [[nodiscard]] int pid() const noexcept { return pid_; }
+
+ private:
+  int pid_;
+};
+
+/// A barrier was broken, reset or aborted, or a party did not come in time or died.
+/// Python: threading.BrokenBarrierError.
+class BrokenBarrier : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The interrupt check said so in the middle of a wait (see wait.hpp). The object is untouched.
 class Interrupted : public Error {
  public:

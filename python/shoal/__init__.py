@@ -5,14 +5,14 @@
 
 * `Process` and the start methods (`get_context`, `set_start_method`, …): fork, spawn and
   forkserver without a resource tracker, and `Process.exception`, what ended the child;
-* `Lock` and `Queue`, also by name between unrelated processes.
+* `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition`, `Event`, `Barrier` and `Queue`,
+  also by name between unrelated processes.
 
-Everything else is still the standard library's, made for shoal's contexts: `Array`, `Barrier`,
-`BoundedSemaphore`, `Condition`, `Event`, `JoinableQueue`, `Manager`, `Pipe`, `Pool`, `RLock`,
-`RawArray`, `RawValue`, `Semaphore`, `SimpleQueue`, `Value`; the modules `shoal.connection`,
-`shoal.dummy`, `shoal.heap`, `shoal.managers`, `shoal.pool`, `shoal.reduction`,
-`shoal.resource_sharer`, `shoal.resource_tracker`, `shoal.shared_memory`, `shoal.sharedctypes` and
-`shoal.util` are those of `multiprocessing`.
+Everything else is still the standard library's, made for shoal's contexts: `Array`,
+`JoinableQueue`, `Manager`, `Pipe`, `Pool`, `RawArray`, `RawValue`, `SimpleQueue`, `Value`; the
+modules `shoal.connection`, `shoal.dummy`, `shoal.heap`, `shoal.managers`, `shoal.pool`,
+`shoal.reduction`, `shoal.resource_sharer`, `shoal.resource_tracker`, `shoal.shared_memory`,
+`shoal.sharedctypes` and `shoal.util` are those of `multiprocessing`.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # at run time: __getattr__, below
     from . import queues as queues
     from . import spawn as spawn
     from . import synchronize as synchronize
+    from ._core import OwnerDiedError as OwnerDiedError
     from ._core import OwnerDiedWarning as OwnerDiedWarning
     from ._core import SegmentError as SegmentError
 
@@ -159,7 +160,7 @@ _STANDARD = {
     "util",
 }
 _OWN = {"forkserver", "process", "queues", "spawn", "synchronize"}
-_CORE = {"OwnerDiedWarning", "SegmentError"}
+_CORE = {"OwnerDiedError", "OwnerDiedWarning", "SegmentError"}
 
 if not TYPE_CHECKING:  # type checkers are to see misspelt names
 

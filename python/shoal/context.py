@@ -2,8 +2,9 @@
 
 Each class derives from its namesake in :mod:`multiprocessing.context`, so that whatever takes a
 standard context (``ProcessPoolExecutor(mp_context=...)``, ``Manager``, ``Pool``) takes these.
-``Process``, ``Lock`` and ``Queue`` are shoal's own; every other factory still makes the standard
-library's object, over the standard library's locks where it reaches into them.
+``Process``, ``Queue`` and everything of :mod:`shoal.synchronize` are shoal's own; every other
+factory still makes the standard library's object, over the standard library's locks where it
+reaches into them.
 
 The rules of start methods are those of :mod:`multiprocessing`: the default method is the running
 Python's, it is fixed by its first use, and `set_start_method` may be called once unless forced.
@@ -29,11 +30,21 @@ from . import process as _process
 from .process import ForkProcess, ForkServerProcess, Process, SpawnProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing import queues as _standard_queues
-    from multiprocessing import synchronize as _standard_synchronize
 
     from .queues import Queue
-    from .synchronize import Lock
+    from .synchronize import (
+        Barrier,
+        BoundedSemaphore,
+        Condition,
+        Event,
+        Lock,
+        OnOwnerDeath,
+        OnPartyDeath,
+        RLock,
+        Semaphore,
+    )
 
 __all__ = [
     "AuthenticationError",
@@ -61,14 +72,80 @@ reduction = _standard.reduction  # type: ignore[attr-defined]
 class _Factories(_standard.BaseContext):
     """What shoal's contexts have in common."""
 
-    def Lock(self, *, name: str | None = None) -> Lock:  # type: ignore[override]
+    def Lock(  # type: ignore[override]
+        self, *, name: str | None = None, on_owner_death: OnOwnerDeath = "warn"
+    ) -> Lock:
         """A shoal lock. `name`: makes it reachable by unrelated processes of this machine.
 
         FileExistsError where the name is taken.
         """
         from .synchronize import Lock
 
-        return Lock(name=name, ctx=self.get_context())
+        return Lock(name=name, on_owner_death=on_owner_death, ctx=self.get_context())
+
+    def RLock(  # type: ignore[override]
+        self, *, name: str | None = None, on_owner_death: OnOwnerDeath = "warn"
+    ) -> RLock:
+        """A shoal recursive lock; `name` as for `Lock`."""
+        from .synchronize import RLock
+
+        return RLock(name=name, on_owner_death=on_owner_death, ctx=self.get_context())
+
+    def Semaphore(  # type: ignore[override]
+        self, value: int = 1, *, name: str | None = None, track_holders: bool = False
+    ) -> Semaphore:
+        """A shoal semaphore of `value` permits; `name` as for `Lock`."""
+        from .synchronize import Semaphore
+
+        return Semaphore(value, name=name, track_holders=track_holders, ctx=self.get_context())
+
+    def BoundedSemaphore(  # type: ignore[override]
+        self, value: int = 1, *, name: str | None = None, track_holders: bool = False
+    ) -> BoundedSemaphore:
+        """A shoal semaphore that is released no more often than acquired."""
+        from .synchronize import BoundedSemaphore
+
+        return BoundedSemaphore(
+            value, name=name, track_holders=track_holders, ctx=self.get_context()
+        )
+
+    def Event(self, *, name: str | None = None) -> Event:  # type: ignore[override]
+        """A shoal event; `name` as for `Lock`."""
+        from .synchronize import Event
+
+        return Event(name=name, ctx=self.get_context())
+
+    def Condition(  # type: ignore[override]
+        self, lock: Any = None, *, name: str | None = None
+    ) -> Condition:
+        """A shoal condition over `lock`, a shoal Lock or RLock, or an RLock of its own.
+
+        TypeError for another lock; `name` as for `Lock`.
+        """
+        from .synchronize import Condition
+
+        return Condition(lock, name=name, ctx=self.get_context())
+
+    def Barrier(  # type: ignore[override]
+        self,
+        parties: int,
+        action: Callable[[], object] | None = None,
+        timeout: float | None = None,
+        *,
+        name: str | None = None,
+        on_party_death: OnPartyDeath = "break",
+    ) -> Barrier:
+        """A shoal barrier of `parties`; `name` as for `Lock`."""
+        from .synchronize import Barrier
+
+        return Barrier(
+            parties,
+            action,
+            timeout,
+            name=name,
+            on_party_death=on_party_death,
+            ctx=self.get_context(),
+        )
 
     def Queue(  # type: ignore[override]
         self, maxsize: int = 0, *, name: str | None = None
@@ -82,14 +159,8 @@ class _Factories(_standard.BaseContext):
 
         return Queue(maxsize, name=name, ctx=self.get_context())
 
-    # The standard library's Event, JoinableQueue and SimpleQueue make locks of the context they
-    # are given, and Event's Condition looks inside its lock: they get standard locks.
-
-    def Event(self) -> _standard_synchronize.Event:
-        """The standard library's event."""
-        from multiprocessing.synchronize import Event
-
-        return Event(ctx=self._standard_context())
+    # The standard library's queues make locks of the context they are given, and hand them to
+    # parts that look inside: they get standard locks.
 
     def JoinableQueue(self, maxsize: int = 0) -> _standard_queues.JoinableQueue[Any]:
         """The standard library's joinable queue."""
@@ -102,17 +173,6 @@ class _Factories(_standard.BaseContext):
         from multiprocessing.queues import SimpleQueue
 
         return SimpleQueue(ctx=self._standard_context())
-
-    def Condition(self, lock: Any = None) -> _standard_synchronize.Condition:
-        """The standard library's condition, over `lock` or an RLock of its own.
-
-        TypeError for a lock that a standard condition cannot look into.
-        """
-        if lock is not None and not hasattr(lock, "_semlock"):
-            raise TypeError(
-                f"Condition() needs a standard lock, as RLock() makes, not {type(lock).__name__}"
-            )
-        return super().Condition(lock)
 
     def set_forkserver_preload(self, module_names: list[str]) -> None:
         """Modules that the next fork server imports before it serves; a hint, as in Python."""

@@ -12,6 +12,7 @@ namespace {
 
 PyObject* segment_error = nullptr;
 PyObject* owner_died = nullptr;
+PyObject* owner_died_error = nullptr;
 
 // An OSError with errno, so that `except OSError as e: e.errno` works as for any other.
 void raise_os_error(PyObject* type, int number, const char* what) {
@@ -45,6 +46,13 @@ PyObject* raise_current_exception() noexcept {
     PyErr_SetString(PyExc_ValueError, error.what());
   } catch (const NotHeldError& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
+  } catch (const NotOwnerError& error) {
+    PyErr_SetString(PyExc_AssertionError, error.what());
+  } catch (const OwnerDied& error) {
+    PyErr_SetString(owner_died_error, error.what());
+  } catch (const BrokenBarrier& error) {
+    const Ref type(attribute_of("threading", "BrokenBarrierError"));
+    if (type) PyErr_SetString(type.get(), error.what());
   } catch (const PickleError& error) {
     const Ref type(attribute_of("pickle", "UnpicklingError"));
     if (type) PyErr_SetString(type.get(), error.what());
@@ -73,9 +81,16 @@ bool add_exceptions(PyObject* module) {
       "A lock was acquired from a process that died holding it: what it guards may be half "
       "changed.",
       PyExc_RuntimeWarning, nullptr);
-  return segment_error != nullptr && owner_died != nullptr &&
+  owner_died_error =
+      PyErr_NewExceptionWithDoc("shoal.OwnerDiedError",
+                                "A lock that was made with on_owner_death='raise' is held by a "
+                                "process that died. The lock is "
+                                "untouched: who has put in order what it guards calls release().",
+                                PyExc_RuntimeError, nullptr);
+  return segment_error != nullptr && owner_died != nullptr && owner_died_error != nullptr &&
          PyModule_AddObjectRef(module, "SegmentError", segment_error) == 0 &&
-         PyModule_AddObjectRef(module, "OwnerDiedWarning", owner_died) == 0;
+         PyModule_AddObjectRef(module, "OwnerDiedWarning", owner_died) == 0 &&
+         PyModule_AddObjectRef(module, "OwnerDiedError", owner_died_error) == 0;
 }
 
 PyObject* owner_died_warning() noexcept { return owner_died; }

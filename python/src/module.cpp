@@ -20,6 +20,11 @@ NB_MODULE(_core, module) {
   module.doc() = "The core of shoal; import shoal instead.";
   if (!add_exceptions(module.ptr()) || !find_pickler()) nb::raise_python_error();
   install_interrupt_check();
+  add_type(module, "Barrier", make_barrier_type(module.ptr()));
+  add_type(module, "Condition", make_condition_type(module.ptr()));
+  add_type(module, "Event", make_event_type(module.ptr()));
   add_type(module, "Lock", make_lock_type(module.ptr()));
   add_type(module, "Queue", make_queue_type(module.ptr()));
+  add_type(module, "RLock", make_rlock_type(module.ptr()));
+  add_type(module, "Semaphore", make_semaphore_type(module.ptr()));
 }

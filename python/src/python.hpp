@@ -91,7 +91,12 @@ bool parse_block(const char* function, PyObject* const* args, Py_ssize_t count, 
                  PyObject** first, BlockArguments& parsed);
 
 /// The types written by hand. Each returns a new reference, or nullptr with an error set.
+PyObject* make_barrier_type(PyObject* module);
+PyObject* make_condition_type(PyObject* module);
+PyObject* make_event_type(PyObject* module);
 PyObject* make_lock_type(PyObject* module);
 PyObject* make_queue_type(PyObject* module);
+PyObject* make_rlock_type(PyObject* module);
+PyObject* make_semaphore_type(PyObject* module);
 
 }  // namespace shoal::python

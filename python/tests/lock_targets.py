@@ -60,3 +60,10 @@ class Keeper:
 
     def count(self) -> None:
         count_up(self.lock, self.counter, 100)
+
+
+def count_up_twice(lock: Any, counter: Any, times: int) -> None:
+    """The same with a recursive lock, twice inside of itself."""
+    for _ in range(times):
+        with lock:
+            count_up(lock, counter, 2)

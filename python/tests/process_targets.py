@@ -182,7 +182,7 @@ def is_imported(module: str, channel: Connection) -> None:
     channel.send(module in sys.modules)
 
 
-def use_standard_objects(objects: dict[str, Any]) -> None:
+def use_objects(objects: dict[str, Any]) -> None:
     with objects["rlock"], objects["lock"]:
         objects["value"].value = 7
     objects["array"][1] = 8

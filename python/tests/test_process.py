@@ -835,7 +835,7 @@ def test_standard_submodules_are_the_standard_librarys() -> None:
         _ = shoal.nonsense
 
 
-def test_standard_objects_work_in_shoals_processes(shoal_context: Any) -> None:
+def test_objects_of_shoal_and_of_the_standard_library_work_together(shoal_context: Any) -> None:
     objects = {
         "array": shoal_context.Array("i", 2),
         "barrier": shoal_context.Barrier(2),
@@ -849,7 +849,7 @@ def test_standard_objects_work_in_shoals_processes(shoal_context: Any) -> None:
         "value": shoal_context.Value("i", 0),
     }
     objects["joinable_queue"].put("passed on")
-    process = shoal_context.Process(target=targets.use_standard_objects, args=(objects,))
+    process = shoal_context.Process(target=targets.use_objects, args=(objects,))
     with objects["condition"]:
         process.start()
         assert objects["condition"].wait(DEADLINE)

@@ -80,7 +80,7 @@ def test_the_error_names_the_queue(name: str) -> None:
 
 def make_under_a_limit() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-    for make, kind in ((shoal.Queue, "queue"), (shoal.Lock, "slab of locks")):
+    for make, kind in ((shoal.Queue, "queue"), (shoal.Lock, "slab")):
         with pytest.raises(
             MemoryError, match=f"a nameless {kind} has 0 bytes .*RLIMIT_FSIZE.* is 4096"
         ):

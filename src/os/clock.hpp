@@ -9,6 +9,9 @@ namespace shoal::os {
 using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC
 using Nanoseconds = std::chrono::nanoseconds;
 
+/// The same clock, read cheaply: it moves every few milliseconds.
+Nanoseconds coarse_now() noexcept;
+
 /// A point in time, or never.
 class Deadline {
  public:

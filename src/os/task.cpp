@@ -186,6 +186,36 @@ TaskWord identify() {
 
 }  // namespace detail
 
+namespace detail {
+
+constinit thread_local ThreadIdentity this_thread;
+
+const ThreadIdentity& identify_thread() {
+  const TaskWord process = self();
+  if (this_thread.process != process) [[unlikely]] {
+    const pid_t tid = ::gettid();
+    const auto stat = read_process_stat(tid);
+    if (!stat) throw_errno("read", "/proc/TID/stat of this thread", ENOENT);
+    this_thread.thread = static_cast<TaskWord>(static_cast<std::uint32_t>(stat->start)) << 32U |
+                         static_cast<TaskWord>(tid);
+    this_thread.id = static_cast<std::uint32_t>(tid);
+    this_thread.process = process;
+  }
+  return this_thread;
+}
+
+}  // namespace detail
+
+TaskWord thread_self() { return detail::identify_thread().thread; }
+
+std::uint32_t find_thread_id() noexcept {
+  try {
+    return detail::identify_thread().id;
+  } catch (...) {
+    return static_cast<std::uint32_t>(::gettid());  // no /proc any more
+  }
+}
+
 Namespaces namespaces() {
   self();
   const auto* page = detail::identity.load(std::memory_order_acquire);
@@ -203,6 +233,27 @@ bool is_dead(TaskWord word) noexcept {
   if (!has_ended(word)) return false;
   heavy_barrier();
   return true;
+}
+
+// The kernel finds a thread by its id under /proc and in kill(2) as it finds a process; the stat
+// that it shows there is that of the one task.
+bool is_thread_dead(TaskWord word) noexcept {
+  const pid_t tid = pid_of(word);
+  if (tid == 0) return false;
+  const auto ended = [&] {
+    if (::kill(tid, 0) != 0 && errno == ESRCH) return true;
+    const auto stat = read_process_stat(tid);
+    return stat && (static_cast<std::uint32_t>(stat->start) != start_of(word) || stat->ended());
+  };
+  if (!ended()) return false;
+  heavy_barrier();  // as in is_dead()
+  return true;
+}
+
+bool is_stopped(TaskWord word) noexcept {
+  const auto stat = read_process_stat(pid_of(word));
+  return stat && static_cast<std::uint32_t>(stat->start) == start_of(word) &&
+         (stat->state == 'T' || stat->state == 't');
 }
 
 bool is_main_thread() noexcept { return ::gettid() == ::getpid(); }

@@ -44,6 +44,16 @@ struct Identity {
 };
 extern std::atomic<Identity*> identity;
 TaskWord identify();
+
+// Known for one process only: a child's first thread is a copy of the thread that forked.
+struct ThreadIdentity {
+  TaskWord process = 0;
+  TaskWord thread = 0;
+  std::uint32_t id = 0;
+};
+// initial-exec: one load, not a call; the few bytes fit into what is reserved for that.
+extern constinit thread_local ThreadIdentity this_thread __attribute__((tls_model("initial-exec")));
+const ThreadIdentity& identify_thread();
 }  // namespace detail
 
 /// This process's word. Some nanoseconds, after the first call in a process. Throws
@@ -58,6 +68,17 @@ inline TaskWord self() {
   return detail::identify();
 }
 
+/// This thread's word: its thread id and start time. Some nanoseconds, after the first call in a
+/// thread of a process.
+TaskWord thread_self();
+/// This thread's id, as cheaply; `process` is self().
+std::uint32_t find_thread_id() noexcept;
+inline std::uint32_t thread_id(TaskWord process) noexcept {
+  if (detail::this_thread.process == process) [[likely]]
+    return detail::this_thread.id;
+  return find_thread_id();
+}
+
 /// The namespaces of this process.
 Namespaces namespaces();
 
@@ -68,6 +89,12 @@ Namespaces namespaces();
 /// names no process is dead. Costs about 10 us, a death some 50. What the dead stored is visible
 /// to the caller.
 [[nodiscard]] bool is_dead(TaskWord word) noexcept;
+
+/// The same of one thread, by the word of thread_self().
+[[nodiscard]] bool is_thread_dead(TaskWord word) noexcept;
+
+/// True where that process was seen stopped (SIGSTOP, a debugger): it lives, but does nothing.
+[[nodiscard]] bool is_stopped(TaskWord word) noexcept;
 
 /// True in the thread that the process began with: the one that Python runs signal handlers in.
 [[nodiscard]] bool is_main_thread() noexcept;

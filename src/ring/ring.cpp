@@ -37,25 +37,6 @@ void copy_out(std::span<const std::byte> payload, const Room& room) noexcept {
   if (in_second != 0) std::memcpy(room.second.data(), payload.data() + in_first, in_second);
 }
 
-// One wake-up is in flight at a time: who got it and slept for it passes it on when there is more,
-// whichever way it leaves.
-template <class More>
-struct PassOn {
-  PassOn(shm::ParkingWords& parking, More is_more) noexcept : words(parking), more(is_more) {}
-  PassOn(const PassOn&) = delete;
-  PassOn& operator=(const PassOn&) = delete;
-  ~PassOn() {
-    if (!owed) return;
-    try {
-      if (more()) shm::Parking(words).notify();
-    } catch (...) {  // NOLINT(bugprone-empty-catch): a damaged ring, as its next user will say
-    }
-  }
-  shm::ParkingWords& words;
-  More more;
-  bool owed = false;
-};
-
 std::uint64_t total(Parts payload) noexcept {
   std::uint64_t bytes = 0;
   for (const auto& part : payload) bytes += part.size();
@@ -106,7 +87,7 @@ bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline) {
   using Growth = Patience::Room;
   Patience patience{.room = deadline.is_now() ? Growth::kGrow : Growth::kLeaveToConsumers,
                     .deadline = deadline};
-  PassOn pass_on(words_.not_full, [this] { return has_room(); });
+  shm::PassOn pass_on(words_.not_full, [this] { return has_room(); });
   for (;;) {
     const Put result = try_put(payload, encoding, patience);
     if (result == Put::kDone) return true;
@@ -188,7 +169,7 @@ Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
 }
 
 Get Ring::get(const Room& room, Record& record, os::Deadline deadline) {
-  PassOn pass_on(words_.not_empty, [this] { return has_item(); });
+  shm::PassOn pass_on(words_.not_empty, [this] { return has_item(); });
   for (;;) {
     const Get result = try_get(room, record, {.deadline = deadline});
     if (result != Get::kEmpty) return result;

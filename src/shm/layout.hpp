@@ -27,24 +27,41 @@ constexpr std::size_t kLine = 128;
 constexpr std::array<char, 8> kMagic{'s', 'h', 'o', 'a', 'l', '\r', '\n', '\0'};
 constexpr std::uint32_t kLayoutVersion = 1;
 
-enum class Kind : std::uint32_t { kQueue = 1, kLock = 2, kSlab = 3 };
+enum class Kind : std::uint32_t {
+  kQueue = 1,
+  kLock = 2,
+  kSlab = 3,  ///< many nameless objects
+  kRLock = 4,
+  kSemaphore = 5,
+  kEvent = 6,
+  kCondition = 7,
+  kBarrier = 8,
+};
 
 // ---------------------------------------------------------------- waiting
 
+/// Who holds or waits, for people: nothing depends on it.
+struct Note {
+  Word process;  ///< a task word, or 0: nobody
+  Word thread;   ///< thread id in the low half; since when in the high half (shm/note.hpp)
+};
+static_assert(sizeof(Note) == 16);
+
 /// Who sleeps until something changes. The words belong to shm::Parking (parking.hpp).
 struct ParkingWords {
-  HalfWord sequence;  ///< the futex; every wake-up changes it
-  HalfWord sleepers;  ///< which groups may hold a sleeper; a hint that heals itself
-  Word watcher;       ///< the sleeper that looks every few milliseconds: a task word, or 0
+  HalfWord sequence;          ///< the futex; every wake-up changes it
+  HalfWord sleepers;          ///< which groups may hold a sleeper; a hint that heals itself
+  Word watcher;               ///< the sleeper that looks every few milliseconds: a task word, or 0
+  std::array<Note, 6> notes;  ///< of those who sleep; who finds them all taken has none
 };
-static_assert(sizeof(ParkingWords) == 16);
+static_assert(sizeof(ParkingWords) == 112);
 
-/// A lock owned by a process. The words belong to sync::OwnerLock (owner_lock.hpp).
+/// A lock with an owner. The words belong to sync::OwnerLock (owner_lock.hpp).
 struct LockWords {
   Word owner;  ///< a task word, or 0
   ParkingWords parking;
 };
-static_assert(sizeof(LockWords) == 24);
+static_assert(sizeof(LockWords) == 120);
 
 // ---------------------------------------------------------------- segments
 
@@ -78,10 +95,10 @@ constexpr std::size_t kRingBlocks = 512;
 
 /// The words belong to ring::Ring (ring.hpp). No line that is polled holds a lock.
 struct RingWords {
-  alignas(kLine) LockWords producers;
-  Word seen_head;            ///< the head as a producer last read it; under `producers`
-  Word full_head;            ///< the head when the ring was last full; under `producers`
-  std::uint64_t max_items;   ///< 0: no limit; fixed
+  alignas(kLine) Word seen_head;  ///< the head as a producer last read it; under `producers`
+  Word full_head;                 ///< the head when the ring was last full; under `producers`
+  std::uint64_t max_items;        ///< 0: no limit; fixed
+  LockWords producers;
   alignas(kLine) Word tail;  ///< where the next record goes; written under `producers`
   alignas(kLine) LockWords consumers;
   alignas(kLine) Word head;  ///< where the next record is; written under `consumers`
@@ -91,15 +108,98 @@ struct RingWords {
 };
 static_assert(offsetof(RingWords, tail) % kLine == 0 && offsetof(RingWords, head) % kLine == 0);
 static_assert(std::is_standard_layout_v<RingWords>);
-static_assert(sizeof(RingWords) == 6 * kLine + kRingBlocks * sizeof(RingBlock));
+static_assert(sizeof(RingWords) == 7 * kLine + kRingBlocks * sizeof(RingBlock));
 
-// ---------------------------------------------------------------- locks
+// ---------------------------------------------------------------- objects of sync/
 
-/// One public Lock: a slot of a slab, or the only content of a named segment.
-struct LockSlot {
-  alignas(64) LockWords lock;
+/// Opens every object of sync/, wherever it lies: in a slab, or in a segment of its own when it has
+/// a name. Written before another process can see it.
+struct SlotHead {
+  HalfWord kind;     ///< a Kind; 0: not used yet
+  HalfWord options;  ///< bits; what they mean is the object's affair
 };
-static_assert(sizeof(LockSlot) == 64);
-constexpr std::size_t kSlabSlots = 512;
+static_assert(sizeof(SlotHead) == 8);
+
+/// A Lock or an RLock.
+struct LockSlot {
+  SlotHead head;
+  LockWords lock;
+  Note holder;     ///< of the lock; written by who took it
+  HalfWord depth;  ///< of an RLock: how often its owner has it; written by the owner
+};
+static_assert(sizeof(LockSlot) <= 256);
+
+struct SemaphoreSlot {
+  SlotHead head;
+  Word value;  ///< permits that are free
+  Word most;   ///< permits that there may be; fixed
+  ParkingWords parking;
+};
+static_assert(sizeof(SemaphoreSlot) <= 256);
+
+struct EventSlot {
+  SlotHead head;
+  Word state;  ///< bit 0: set; the rest counts how often it was
+  ParkingWords parking;
+};
+static_assert(sizeof(EventSlot) <= 256);
+
+/// The room of an object in a slab for small ones, and of a large one.
+constexpr std::size_t kSmallSlot = 256;
+constexpr std::size_t kLargeSlot = 16 * 1024;
+
+/// A semaphore that knows who holds its permits.
+constexpr std::size_t kMostTrackedPermits = 1024;
+struct TrackedSemaphoreSlot {
+  SlotHead head;
+  Word most;
+  ParkingWords parking;
+  HalfWord used;  ///< permits from here on were never there
+  /// 0: free; 1: no such permit; else the task word of its holder.
+  std::array<Word, kMostTrackedPermits> permits;
+};
+static_assert(sizeof(TrackedSemaphoreSlot) <= kLargeSlot);
+
+/// One who waits to be called. The words belong to sync::Seats (seats.hpp).
+struct Seat {
+  Word process;    ///< a task word; 0: free
+  Word thread;     ///< as in Note
+  Word ticket;     ///< order of coming
+  Word horizon;    ///< of one who was called: the ticket that the next to come would have got;
+                   ///< of a party of a barrier: its index in the round that ends
+  HalfWord state;  ///< a sync::Seats::State; written last, and taken by compare-and-swap
+  HalfWord unused;
+};
+static_assert(sizeof(Seat) == 40);
+constexpr std::size_t kSeats = 400;
+
+struct SeatsWords {
+  ParkingWords parking;
+  Word next_ticket;
+  Word used;  ///< seats from here on were never taken
+  std::array<Seat, kSeats> seats;
+};
+
+struct ConditionSlot {
+  SlotHead head;
+  SeatsWords seats;
+  LockSlot lock;  ///< of a condition that was made without one
+};
+static_assert(sizeof(ConditionSlot) <= kLargeSlot);
+
+/// The words belong to sync::BarrierCore (barrier_core.hpp).
+struct BarrierSlot {
+  SlotHead head;
+  LockWords lock;  ///< under it all but the seats' own words changes
+  Word parties;
+  Word phase;      ///< what the barrier is doing
+  Word broken;     ///< why; 0: it is not
+  Word actor;      ///< the party that ends the round: a task word, or 0
+  Word last_call;  ///< while it lets go: tickets below this one
+  Word dead;       ///< whose death broke it, or made it shrink: a task word, or 0
+  Word shrinking;  ///< while a dead party is taken out: parties left in the high half, seat + 1
+  SeatsWords seats;
+};
+static_assert(sizeof(BarrierSlot) <= kLargeSlot);
 
 }  // namespace shoal::shm

@@ -9,6 +9,7 @@
 #include "os/cpu.hpp"
 #include "os/futex.hpp"
 #include "os/task.hpp"
+#include "shm/note.hpp"
 
 namespace shoal {
 namespace {
@@ -76,12 +77,14 @@ void check_interrupt() {
 // whichever way it leaves.
 class Parking::Stay {
  public:
-  Stay(ParkingWords& words, const Bounds& bounds) noexcept : words_(words), bounds_(bounds) {}
+  Stay(ParkingWords& words, Numbers own, const Bounds& bounds) noexcept
+      : words_(words), own_(own), bounds_(bounds) {}
   Stay(const Stay&) = delete;
   Stay& operator=(const Stay&) = delete;
   ~Stay() {
+    if (note_ != nullptr) note_->process.store(0, std::memory_order_release);
     if (slept_) words_.sleepers.fetch_or(kWatcher | kOther, std::memory_order_relaxed);
-    if (watching_) words_.watcher.store(0, std::memory_order_release);
+    if (watching_) give_watch_back();
     // Who takes over the watch: one that leaves instead finds no watcher either, and wakes the
     // next.
     if (words_.watcher.load(std::memory_order_relaxed) == 0) {
@@ -98,39 +101,71 @@ class Parking::Stay {
     const std::uint32_t seen = words_.sequence.load(std::memory_order_acquire);
     if (!watching_ && !gave_watch_away_) watching_ = take_watch();
     gave_watch_away_ = false;
+    if (note_ == nullptr) leave_note();
     const std::uint32_t group = watching_ ? kWatcher : kOther;
     // The wake-up of one that sleeps again has cleared both: others may sleep unseen, and go first.
     words_.sleepers.fetch_or(slept_ ? kWatcher | kOther : group, std::memory_order_seq_cst);
     os::heavy_barrier();  // pairs with the fence in notify(): one of us sees the other
     if (ready()) return false;
     const auto until = std::min(deadline.at(), os::Clock::now() + bound());
-    const auto result = os::futex_wait(words_.sequence, seen, until, group);
+    const auto result = os::futex_wait(words_.sequence, seen, until, group | own_.mask());
     if (result != os::FutexResult::kChanged) slept_ = true;
     woken_ = result == os::FutexResult::kWoken;
     if (watching_ && result == os::FutexResult::kTimedOut) rotate_watch(seen);
     return result == os::FutexResult::kTimedOut || result == os::FutexResult::kInterrupted;
   }
 
-  // A wake-up that this caller leaves unused goes to another.
+  // A wake-up that this caller leaves unused goes to another. One that was meant for this caller
+  // is for nobody else: what it was about is the affair of who gave out the numbers.
   void pass_on() noexcept {
-    if (!woken_) return;
+    if (!woken_ || own_.mask() != 0) return;
     words_.sleepers.fetch_or(kWatcher | kOther, std::memory_order_relaxed);
     Parking(words_).wake_one();
   }
 
  private:
+  // In a free place, else in that of one who died, of which one is looked at: looking takes time.
+  void leave_note() {
+    if (noted_) return;
+    noted_ = true;
+    const os::TaskWord self = os::self();
+    for (auto& note : words_.notes) {
+      if (take_note(note, 0, self)) return;
+    }
+    auto& some =
+        words_.notes[words_.sequence.load(std::memory_order_relaxed) % words_.notes.size()];
+    const os::TaskWord there = some.process.load(std::memory_order_relaxed);
+    if (there != 0 && there != self && os::is_dead(there)) take_note(some, there, self);
+  }
+
+  bool take_note(Note& note, os::TaskWord expected, os::TaskWord self) noexcept {
+    if (!note.process.compare_exchange_strong(expected, self, std::memory_order_acquire)) {
+      return false;
+    }
+    note.thread.store(thread_and_time(self), std::memory_order_relaxed);
+    note_ = &note;
+    return true;
+  }
+
   bool take_watch() {
     std::uint64_t watcher = words_.watcher.load(std::memory_order_relaxed);
-    // One that died while nobody else slept stays in the word until somebody looks.
-    if (watcher != 0 && !os::is_dead(watcher)) return false;
+    // One that died while nobody else slept stays in the word until somebody looks. One that was
+    // stopped does not look.
+    if (watcher != 0 && !os::is_dead(watcher) && !os::is_stopped(watcher)) return false;
     return words_.watcher.compare_exchange_strong(watcher, os::self(), std::memory_order_acq_rel);
+  }
+
+  // Another has it by now, where this process was stopped in between.
+  void give_watch_back() noexcept {
+    std::uint64_t self = os::self();
+    words_.watcher.compare_exchange_strong(self, 0, std::memory_order_release);
   }
 
   // Wake-ups go to the others first, so where there is traffic a watcher would starve: at its
   // bound it hands the watch to one of them, if one sleeps.
   void rotate_watch(std::uint32_t seen) noexcept {
     if (words_.sequence.load(std::memory_order_relaxed) == seen) return;
-    words_.watcher.store(0, std::memory_order_release);
+    give_watch_back();
     words_.sequence.fetch_add(1, std::memory_order_release);
     gave_watch_away_ = os::futex_wake(words_.sequence, 1, kOther) > 0;
     watching_ = false;  // and takes it back at once where nobody was there
@@ -144,7 +179,10 @@ class Parking::Stay {
   }
 
   ParkingWords& words_;
+  const Numbers own_;
   const Bounds& bounds_;
+  Note* note_ = nullptr;
+  bool noted_ = false;
   bool watching_ = false;
   bool gave_watch_away_ = false;
   bool slept_ = false;
@@ -159,7 +197,7 @@ Slept Parking::wait(const Bounds& bounds, os::Deadline deadline, Spin& spin, Che
     return Slept::kReady;
   }
   spin.wasted();
-  Stay stay(words_, bounds);
+  Stay stay(words_, own_, bounds);
   try {
     for (;;) {
       const bool look = stay.sleep(deadline, ready);
@@ -181,6 +219,13 @@ void Parking::wake_one() noexcept {
   words_.sequence.fetch_add(1, std::memory_order_release);
   if ((sleepers & kOther) != 0 && os::futex_wake(words_.sequence, 1, kOther) > 0) return;
   os::futex_wake(words_.sequence, 1, kWatcher);
+}
+
+// The hint stays: others may sleep on.
+void Parking::wake_these(Numbers numbers) noexcept {
+  if (!has_sleepers()) return;
+  words_.sequence.fetch_add(1, std::memory_order_release);
+  os::futex_wake(words_.sequence, std::numeric_limits<int>::max(), numbers.mask());
 }
 
 void Parking::notify_all() noexcept {

@@ -15,6 +15,11 @@
 //
 // `sleepers` heals itself: who has slept sets both groups again as it leaves, because others may
 // sleep too; the next wake-up clears them, and finds nobody when nobody was left.
+//
+// Where it matters who is woken, each sleeper has a number, and who wakes names numbers: see
+// Parking::wake_these(). A parking is used in one of the two ways.
+//
+// Sleepers also leave a note of who they are, for those who look from outside.
 #pragma once
 
 #include <cstdint>
@@ -68,10 +73,25 @@ enum class Slept : std::uint8_t {
   kTimedOut,
 };
 
+/// Sleepers that are woken by their number. Numbers that differ by a multiple of kClasses are woken
+/// together.
+class Numbers {
+ public:
+  static constexpr std::size_t kClasses = 30;
+  constexpr Numbers() noexcept = default;
+  constexpr void add(std::size_t number) noexcept { mask_ |= 1U << (number % kClasses + 2); }
+  [[nodiscard]] constexpr std::uint32_t mask() const noexcept { return mask_; }
+
+ private:
+  std::uint32_t mask_ = 0;
+};
+
 /// Operations on ParkingWords. Thread and process safe.
 class Parking {
  public:
   explicit Parking(ParkingWords& words) noexcept : words_(words) {}
+  /// As the sleeper of that number.
+  Parking(ParkingWords& words, std::size_t number) noexcept : words_(words) { own_.add(number); }
 
   /// Returns when `ready` holds, or the deadline has passed. `ready` must be cheap and without
   /// effect. `rescue` runs when a sleep has reached its bound: it looks whether an owner has died
@@ -86,8 +106,14 @@ class Parking {
       wake_one();
   }
 
-  /// Wakes all sleepers.
+  /// Wakes all sleepers. Async-signal-safe.
   void notify_all() noexcept;
+
+  /// Wakes the sleepers of these numbers, if anybody may be asleep.
+  void wake_these(Numbers numbers) noexcept;
+  /// Where sleepers have numbers: none sleeps any more, so that the next wake-up costs nothing.
+  /// Under a lock that keeps others from coming.
+  void none_sleeps() noexcept { words_.sleepers.store(0, std::memory_order_relaxed); }
 
   /// True when somebody may be asleep.
   [[nodiscard]] bool has_sleepers() const noexcept {
@@ -99,6 +125,26 @@ class Parking {
   class Stay;
   void wake_one() noexcept;
   ParkingWords& words_;
+  Numbers own_;
+};
+
+/// One wake-up is in flight at a time: who got it and slept for it (`owed`) passes it on when there
+/// is more, whichever way it leaves.
+template <class More>
+struct PassOn {
+  PassOn(ParkingWords& parking, More is_more) noexcept : words(parking), more(is_more) {}
+  PassOn(const PassOn&) = delete;
+  PassOn& operator=(const PassOn&) = delete;
+  ~PassOn() {
+    if (!owed) return;
+    try {
+      if (more()) Parking(words).notify();
+    } catch (...) {  // NOLINT(bugprone-empty-catch): a damaged object, as its next user will say
+    }
+  }
+  ParkingWords& words;
+  More more;
+  bool owed = false;
 };
 
 /// Asks the interrupt check of this process (wait.hpp) and throws Interrupted where it says so.

@@ -122,7 +122,12 @@ const char* to_string(Kind kind) noexcept {
   switch (kind) {
     case Kind::kQueue: return "queue";
     case Kind::kLock: return "lock";
-    case Kind::kSlab: return "slab of locks";
+    case Kind::kSlab: return "slab";
+    case Kind::kRLock: return "rlock";
+    case Kind::kSemaphore: return "semaphore";
+    case Kind::kEvent: return "event";
+    case Kind::kCondition: return "condition";
+    case Kind::kBarrier: return "barrier";
   }
   return "object of unknown kind";
 }

@@ -1,5 +1,8 @@
-// The lock under everything: owned by a process, taken by one compare-and-swap, never lost.
+// The lock under everything: owned by a process or a thread, taken by one compare-and-swap, never
+// lost.
 #pragma once
+
+#include <stop_token>
 
 #include "os/clock.hpp"
 #include "os/task.hpp"
@@ -9,12 +12,14 @@
 namespace shoal::sync {
 
 enum class Taken : std::uint8_t {
-  kNo,        ///< the deadline passed
-  kFree,      ///< nobody had it
-  kFromDead,  ///< its owner died with it: what it guards may be half changed
+  kNo,          ///< the deadline passed
+  kFree,        ///< nobody had it
+  kFromDead,    ///< its owner died with it: what it guards may be half changed
+  kLeftToDead,  ///< its owner died with it and was to keep it
 };
 
-/// Operations on LockWords. The owner is the process: any of its threads may release.
+/// Operations on LockWords. The owner is the process, any of whose threads may release, or a
+/// thread.
 ///
 /// Death. The owner word is 0 or names who has the lock, at every instant. Killed while it holds
 /// the lock: the next to come finds the word's process dead and swaps itself in, and is told.
@@ -23,7 +28,9 @@ enum class Taken : std::uint8_t {
 /// A stopped owner is alive: waits end by their deadline or by interruption.
 class OwnerLock {
  public:
-  explicit OwnerLock(shm::LockWords& words) noexcept : words_(words) {}
+  enum class Owner : std::uint8_t { kProcess, kThread };
+  explicit OwnerLock(shm::LockWords& words, Owner owner = Owner::kProcess) noexcept
+      : words_(words), owner_(owner) {}
 
   /// One locked instruction.
   bool try_acquire(os::TaskWord self) noexcept {
@@ -37,8 +44,15 @@ class OwnerLock {
                 shm::Spin& spin) {
     if (try_acquire(self)) [[likely]]
       return Taken::kFree;
-    return acquire_slowly(self, bounds, deadline, spin);
+    return acquire_slowly(self, bounds, deadline, spin, {});
   }
+  /// After a try_acquire.
+  struct Slowly {
+    bool take_from_dead = true;
+    const std::stop_token* stop = nullptr;  ///< ends the wait as the deadline does
+  };
+  Taken acquire_slowly(os::TaskWord self, const shm::Bounds& bounds, os::Deadline deadline,
+                       shm::Spin& spin, const Slowly& options);
 
   /// By who holds it: no locked instruction, the sleeper pays (parking.hpp).
   void release() noexcept {
@@ -59,9 +73,11 @@ class OwnerLock {
   }
 
  private:
-  Taken acquire_slowly(os::TaskWord self, const shm::Bounds& bounds, os::Deadline deadline,
-                       shm::Spin& spin);
+  [[nodiscard]] bool is_dead(os::TaskWord owner) const noexcept {
+    return owner_ == Owner::kProcess ? os::is_dead(owner) : os::is_thread_dead(owner);
+  }
   shm::LockWords& words_;
+  Owner owner_;
 };
 
 }  // namespace shoal::sync

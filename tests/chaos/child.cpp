@@ -102,6 +102,13 @@ bool Child::wait(os::Deadline deadline) {
   return true;
 }
 
+void Child::wait_dead() const {
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0) {
+    os::throw_errno("wait for", "a dead process");
+  }
+}
+
 void Child::kill() const noexcept { send(SIGKILL); }
 
 char state_of(pid_t pid) {

@@ -42,6 +42,8 @@ class Child {
   void wait_stopped() const;
   /// Reaps it: false where it still runs at the deadline.
   bool wait(os::Deadline deadline);
+  /// Waits until it has ended. It stays a zombie.
+  void wait_dead() const;
   /// SIGKILL. It stays a zombie until wait().
   void kill() const noexcept;
   /// True when it was reaped and had ended by itself with status 0.

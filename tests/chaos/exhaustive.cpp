@@ -48,6 +48,7 @@ class Stage {
                                                      operation_.operate(world_);
                                                      world_.board.victim.done = true;
                                                    }});
+    world_.victim = victim_->pid();
     if (operation.gather) operation.gather(world_);
   }
   Stage(const Stage&) = delete;
@@ -111,9 +112,9 @@ class Stage {
   }
 
   void die(bool reap) {
-    const bool is_lock = world_.segment != nullptr && world_.ring == nullptr;
     world_.victim_died_as_owner =
-        is_lock && os::pid_of(world_.lock_words().owner) == victim_->pid();
+        world_.lock != nullptr && os::pid_of(world_.lock_words().owner) == victim_->pid();
+    if (operation_.last_look) operation_.last_look(world_);
     world_.board.died = now();
     victim_->kill(reap);
     if (operation_.at_death) operation_.at_death(world_);
@@ -163,7 +164,8 @@ Tally kill_everywhere(const Operation& operation, Board& board) {
 std::vector<Operation> all_operations() {
   std::vector<Operation> all;
   for (auto& some :
-       {ring_operations(), waiting_operations(), lock_operations(), segment_operations()}) {
+       {ring_operations(), waiting_operations(), lock_operations(), semaphore_operations(),
+        event_operations(), condition_operations(), barrier_operations(), segment_operations()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

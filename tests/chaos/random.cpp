@@ -1,6 +1,7 @@
 // Kills and stops processes at random moments under load. See README.md.
 //
-//   chaos_random [ring | bound | lock | stop]...
+//   chaos_random [ring | bound | stop | lock | rlock | semaphore | tracked | event | condition |
+//                 barrier]...
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -25,8 +26,14 @@ const Scenario kScenarios[] = {
     {"ring", kShortBound, 2100, [](const Plan& plan) { return kill_around_rings(plan, "ring"); }},
     {"bound", kRealBound, 320,
      [](const Plan& plan) { return kill_around_rings(plan, "ring with the real bound of 25 ms"); }},
-    {"lock", kShortBound, 2100, kill_around_a_lock},
     {"stop", kShortBound, 250, stop_around_a_ring},
+    {"lock", kShortBound, 2100, kill_around_a_lock},
+    {"rlock", kShortBound, 2100, kill_around_an_rlock},
+    {"semaphore", kShortBound, 2100, kill_around_a_semaphore},
+    {"tracked", kShortBound, 2100, kill_around_a_tracked_semaphore},
+    {"event", kShortBound, 2100, kill_around_an_event},
+    {"condition", kShortBound, 2100, kill_around_a_condition},
+    {"barrier", kShortBound, 2100, kill_around_a_barrier},
 };
 
 // In a soak the scenarios share SHOAL_CHAOS_SECONDS.

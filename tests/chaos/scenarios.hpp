@@ -32,6 +32,17 @@ inline bool once_in(Random& random, std::uint64_t times) { return draw(random, 1
 bool kill_around_rings(const Plan& plan, const char* title);
 /// Owners of a lock, and those who wait for it, are killed.
 bool kill_around_a_lock(const Plan& plan);
+/// The same around an RLock, which its owner takes again and again.
+bool kill_around_an_rlock(const Plan& plan);
+/// Holders of permits, and those who wait for one, are killed.
+bool kill_around_a_semaphore(const Plan& plan);
+bool kill_around_a_tracked_semaphore(const Plan& plan);
+/// Who sets an event, and those who wait for it, are killed.
+bool kill_around_an_event(const Plan& plan);
+/// Who notifies, and those who wait, are killed.
+bool kill_around_a_condition(const Plan& plan);
+/// Parties of a barrier are killed.
+bool kill_around_a_barrier(const Plan& plan);
 /// Processes are stopped and go on: the others' timed waits end in time.
 bool stop_around_a_ring(const Plan& plan);
 

@@ -10,8 +10,6 @@ namespace shoal::chaos {
 namespace {
 
 constexpr Item kVictims{1000, 40};
-// Longer than the steps up to the sleep take.
-constexpr auto kInVain = std::chrono::milliseconds(60);
 
 Item extra(std::size_t index) { return {2000 + index, 24}; }
 
@@ -33,20 +31,6 @@ void sleeper_puts(World& world) {
 }
 
 void remember_witness(World& world) { world.ring->set_witness(&world.board.witness); }
-
-void wait_until(const std::function<bool()>& holds, const std::string& otherwise) {
-  const auto deadline = os::Deadline::after(kDeadline);
-  while (!holds()) {
-    must(!deadline.passed(), otherwise);
-    ::usleep(20);
-  }
-}
-
-std::size_t sleepers_back(const World& world) {
-  std::size_t back = 0;
-  for (std::size_t i = 0; i < world.sleepers.size(); ++i) back += world.board.sleepers[i].done;
-  return back;
-}
 
 // ------------------------------------------------------------------ consumers sleep
 
@@ -83,9 +67,9 @@ void each_number_arrived_once(World& world) {
 void sleepers_go_on(World& world) {
   const std::size_t sleepers = world.sleepers.size();
   for (std::size_t next = 0;; ++next) {
-    wait_until([&] { return world.ring->empty() || sleepers_back(world) == sleepers; },
+    wait_until([&] { return world.ring->empty() || world.sleepers_back() == sleepers; },
                "there is an item, and everybody sleeps");
-    if (sleepers_back(world) == sleepers) break;
+    if (world.sleepers_back() == sleepers) break;
     must(next < 1000, "items went where nobody is");
     must(world.put(extra(next)), "a put that does not return");
   }
@@ -186,13 +170,13 @@ void all_puts_go_on(World& world) {
   const std::uint64_t taken = ring::Position(world.ring_words().head).items();
   const std::size_t others = world.sleepers.size();
   if (taken != 0 && others != 0) {
-    wait_until([&] { return sleepers_back(world) > 0; }, "there is room, and everybody sleeps");
+    wait_until([&] { return world.sleepers_back() > 0; }, "there is room, and everybody sleeps");
   }
   Items items;
   wait_until(
       [&] {
         while (const auto got = world.get(os::Deadline::now())) items.push_back(got->item);
-        return sleepers_back(world) == others && world.ring->empty();
+        return world.sleepers_back() == others && world.ring->empty();
       },
       "a sleeping put does not return");
   must(world.ring->items() == 0, "an empty ring counts items");

@@ -97,23 +97,46 @@ void World::victim_gets(os::Deadline deadline) const {
   std::memcpy(&board.victim.item.id, room.data(), sizeof board.victim.item.id);
 }
 
-// ------------------------------------------------------------------ lock
+// ------------------------------------------------------------------ sync
 
-void World::make_lock() {
-  segment = shm::Segment::create(shm::Kind::kLock, "chaos",
-                                 shm::kHeaderRoom + sizeof(shm::LockSlot), [](std::byte*) {});
+namespace {
+template <class Slot>
+std::span<const std::byte> bytes_at(const sync::Place& place) {
+  return {reinterpret_cast<const std::byte*>(&place.slot<Slot>()), sizeof(Slot)};
+}
+}  // namespace
+
+void World::make_lock(sync::LockCore::Type type) {
+  lock = sync::LockCore::create(type);
+  slot = bytes_at<shm::LockSlot>(lock->place());
 }
 
-sync::Taken World::acquire(os::Deadline deadline) const {
-  shm::Spin spin;
-  return sync::OwnerLock(lock_words()).acquire(os::self(), segment->bounds(), deadline, spin);
+void World::make_semaphore(const sync::SemaphoreCore::Options& options) {
+  semaphore = sync::SemaphoreCore::create(options);
+  slot = options.tracked ? bytes_at<shm::TrackedSemaphoreSlot>(semaphore->place())
+                         : bytes_at<shm::SemaphoreSlot>(semaphore->place());
+}
+
+void World::make_event() {
+  event = sync::EventCore::create();
+  slot = bytes_at<shm::EventSlot>(event->place());
+}
+
+void World::make_condition() {
+  condition = sync::ConditionCore::create(std::shared_ptr<sync::LockCore>());
+  lock = condition->lock();
+  slot = bytes_at<shm::ConditionSlot>(condition->place());
+}
+
+void World::make_barrier(std::uint64_t parties, std::uint32_t options) {
+  barrier = sync::BarrierCore::create(parties, options);
+  slot = bytes_at<shm::BarrierSlot>(barrier->place());
 }
 
 // ------------------------------------------------------------------ others
 
 Watched World::watched() const {
-  if (!segment) return {};
-  if (!ring) return {{segment->at(0, segment->size()), segment->size()}};
+  if (!ring) return {slot};
   // Of large blocks the beginning, and the surroundings of the tail.
   constexpr std::uint64_t kPart = 4096;
   const auto& first = ring_words().blocks[0];
@@ -152,6 +175,22 @@ void World::expect_sleepers_back() {
       must(!deadline.passed(), "sleeper " + std::to_string(i) + " is stuck");
       ::usleep(20);
     }
+  }
+}
+
+std::size_t World::sleepers_back() const {
+  std::size_t back = 0;
+  for (std::size_t i = 0; i < sleepers.size(); ++i) back += board.sleepers[i].done;
+  return back;
+}
+
+void World::went_on() const { board.survivor.when = os::Clock::now().time_since_epoch().count(); }
+
+void wait_until(const std::function<bool()>& holds, const std::string& otherwise) {
+  const auto deadline = os::Deadline::after(kDeadline);
+  while (!holds()) {
+    must(!deadline.passed(), otherwise);
+    ::usleep(20);
   }
 }
 

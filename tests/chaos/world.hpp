@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -16,7 +17,11 @@
 #include "ring/ring.hpp"
 #include "shm/segment.hpp"
 #include "stepper.hpp"
-#include "sync/owner_lock.hpp"
+#include "sync/barrier_core.hpp"
+#include "sync/condition_core.hpp"
+#include "sync/event_core.hpp"
+#include "sync/lock_core.hpp"
+#include "sync/semaphore_core.hpp"
 
 namespace shoal::chaos {
 
@@ -41,6 +46,7 @@ std::string to_string(const Items& items);
 
 /// What a process tells the others about its part. In memory that all of them share.
 struct Role {
+  std::atomic<bool> begun;         ///< it is about to wait
   std::atomic<bool> done;          ///< its operation returned
   std::atomic<std::int64_t> when;  ///< at this time, in nanoseconds of the clock
   std::uint64_t number;            ///< of the item it got
@@ -81,13 +87,20 @@ struct World {
   /// Says what it puts.
   void victim_will_put(const Item& item);
 
-  // ---- a lock, made by make_lock()
-  void make_lock();
+  // ---- an object of sync/, made by one of these
+  void make_lock(sync::LockCore::Type type = sync::LockCore::Type::kLock);
+  void make_semaphore(const sync::SemaphoreCore::Options& options);
+  void make_event();
+  void make_condition();
+  void make_barrier(std::uint64_t parties, std::uint32_t options = 0);
+  /// Of a Lock, an RLock, or a condition.
   [[nodiscard]] shm::LockWords& lock_words() const {
-    return segment->content<shm::LockSlot>().lock;
+    return lock->place().slot<shm::LockSlot>().lock;
   }
-  sync::Taken acquire(os::Deadline deadline = os::Deadline::after(kDeadline)) const;
-  void release() const { sync::OwnerLock(lock_words()).release(); }
+  sync::Taken acquire(os::Deadline deadline = os::Deadline::after(kDeadline)) const {
+    return lock->acquire(deadline);
+  }
+  void release() const { lock->release(); }
 
   // ---- others
   /// The bytes in which a death may differ: what may be written, but not all of large payloads.
@@ -97,16 +110,30 @@ struct World {
   void park(const std::function<void(Role&)>& body);
   /// Waits for those; throws Violation for one that does not come back.
   void expect_sleepers_back();
+  [[nodiscard]] std::size_t sleepers_back() const;
+  /// Notes the time for the figures: the survivor has gone on.
+  void went_on() const;
 
   Board& board;
   std::shared_ptr<shm::Segment> segment;
   std::unique_ptr<ring::Ring> ring;
+  std::shared_ptr<sync::LockCore> lock;
+  std::shared_ptr<sync::SemaphoreCore> semaphore;
+  std::shared_ptr<sync::EventCore> event;
+  std::shared_ptr<sync::ConditionCore> condition;
+  std::shared_ptr<sync::BarrierCore> barrier;
+  std::span<const std::byte> slot;  ///< the bytes of that
+  pid_t victim = 0;
   Items before;                        ///< in the ring when the operation begins
   std::uint64_t first_number = 0;      ///< of the first of them
   std::optional<Item> puts;            ///< what the victim puts
   std::vector<std::byte> bytes;        ///< of that
   std::uint64_t deaths_of_owners = 0;  ///< of the lock, the victim not counted
   bool victim_died_as_owner = false;   ///< of the lock
+  std::uint64_t given = 0;             ///< permits or notifications, by the supervisor
+  bool expects_help = false;           ///< the others wait for what the victim did not come to do
+  bool party_died = false;             ///< of the barrier, and is to be found
+  bool lets_go = false;                ///< the barrier, its lock in the hand of the victim
   Child owner;                         ///< of the lock, where it is neither victim nor supervisor
   std::string name;                    ///< in /dev/shm
   std::vector<Child> sleepers;
@@ -122,9 +149,16 @@ struct Operation {
   std::function<void(World&)> gather{};        ///< parks sleepers, just before the first step
   std::function<void(World&)> while_asleep{};  ///< when the victim first sleeps
   std::function<void(World&)> warm_up{};       ///< in the victim, before the first step
+  std::function<void(World&)> last_look{};     ///< when the victim stands still, before it dies
   std::function<void(World&)> at_death{};      ///< when the victim is dead, before the survivor
   std::function<void(World&)> tidy{};          ///< at the end
 };
+
+/// Longer than the steps up to the sleep take.
+constexpr auto kInVain = std::chrono::milliseconds(60);
+
+/// Throws Violation where it does not come to hold.
+void wait_until(const std::function<bool()>& holds, const std::string& otherwise);
 
 /// A word of a process that has died.
 os::TaskWord word_of_a_dead_process();
@@ -132,6 +166,10 @@ os::TaskWord word_of_a_dead_process();
 std::vector<Operation> ring_operations();
 std::vector<Operation> waiting_operations();
 std::vector<Operation> lock_operations();
+std::vector<Operation> semaphore_operations();
+std::vector<Operation> event_operations();
+std::vector<Operation> condition_operations();
+std::vector<Operation> barrier_operations();
 std::vector<Operation> segment_operations();
 
 }  // namespace shoal::chaos
