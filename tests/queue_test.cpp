@@ -13,6 +13,7 @@
 #include <set>
 #include <shoal/error.hpp>
 #include <shoal/object.hpp>
+#include <shoal/barrier.hpp>
 #include <shoal/queue.hpp>
 #include <string>
 #include <tuple>
@@ -152,9 +153,9 @@ TEST(QueueTest, refuses_an_item_of_another_type_when_it_was_taken) {
 }
 
 TEST(QueueTest, is_untouched_by_an_item_that_cannot_be_encoded) {
-  Queue<Queue<int>> queues(1);
-  EXPECT_THROW(queues.put(Queue<int>()), shoal::ProcessError);
-  EXPECT_EQ(queues.qsize(), 0U);
+  Queue<shoal::Barrier> barriers(1);
+  EXPECT_THROW(barriers.put(shoal::Barrier({.parties = 2, .action = [] {}})), shoal::ProcessError);
+  EXPECT_EQ(barriers.qsize(), 0U);
 }
 
 TEST(QueueTest, keeps_order_and_counts) {

@@ -87,7 +87,7 @@ class Barrier {
   std::optional<std::chrono::nanoseconds> timeout_;
 };
 
-/// Handles travel only to a process that is being started: elsewhere ProcessError.
+/// As an argument of a process, or through a queue; elsewhere ProcessError.
 template <>
 struct Codec<Barrier> {
   static void encode(pickle::Encoder& encoder, const Barrier& barrier);

@@ -98,7 +98,7 @@ class Condition {
   std::shared_ptr<sync::ConditionCore> core_;
 };
 
-/// Handles travel only to a process that is being started: elsewhere ProcessError.
+/// As an argument of a process, or through a queue; elsewhere ProcessError.
 template <>
 struct Codec<Condition> {
   static void encode(pickle::Encoder& encoder, const Condition& condition);

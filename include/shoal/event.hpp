@@ -60,7 +60,7 @@ class Event {
   std::shared_ptr<sync::EventCore> core_;
 };
 
-/// Handles travel only to a process that is being started: elsewhere ProcessError.
+/// As an argument of a process, or through a queue; elsewhere ProcessError.
 template <>
 struct Codec<Event> {
   static void encode(pickle::Encoder& encoder, const Event& event);

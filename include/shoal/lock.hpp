@@ -136,7 +136,7 @@ class RLock : public LockBase {
   friend bool operator==(const RLock& a, const RLock& b) { return is_same(a, b); }
 };
 
-/// Handles travel only to a process that is being started: elsewhere ProcessError.
+/// As an argument of a process, or through a queue; elsewhere ProcessError.
 template <>
 struct Codec<Lock> {
   static void encode(pickle::Encoder& encoder, const Lock& lock);

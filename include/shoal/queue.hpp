@@ -16,11 +16,15 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace shoal {
 
 namespace channel {
 class QueueCore;
+}
+namespace os {
+class Fd;
 }
 
 struct QueueOptions {
@@ -48,6 +52,9 @@ class QueueBase {
   /// The descriptor of its memory, for a program that inherits it and calls attach(). It stays the
   /// queue's and is closed on exec unless duplicated.
   [[nodiscard]] int descriptor() const noexcept;
+  /// The same with those of the sockets through which handles travel, for attach() of all three; of
+  /// a queue that has none (one with a name, or attached without them) the first alone.
+  [[nodiscard]] std::vector<int> descriptors() const;
   /// Removes the name; those who have the queue keep it. Throws NameMissing.
   static void unlink(const std::string& name);
 
@@ -65,27 +72,33 @@ class QueueBase {
   /// What a record's bytes are (the ring's encoding byte).
   enum class Raw : std::uint8_t { kPickle = 0, kInt64 = 1, kUint64 = 2, kFloat64 = 3 };
 
-  /// A buffer of this thread, or a fresh one while that is in use (a codec may use a queue).
-  class Scratch {
+  /// What a thread sends or has received: bytes, and the descriptors of the handles among them. One
+  /// of this thread's, or a fresh one while that is in use (a codec may use a queue).
+  class Freight {
    public:
-    Scratch();
-    ~Scratch();
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    ByteBuffer& operator*() noexcept { return *buffer_; }
-    ByteBuffer* operator->() noexcept { return buffer_; }
+    Freight();
+    ~Freight();
+    Freight(const Freight&) = delete;
+    Freight& operator=(const Freight&) = delete;
+    /// Where an item is encoded; handles find their way by themselves.
+    ByteBuffer& bytes() noexcept;
+    struct State;
 
    private:
-    ByteBuffer* buffer_;
-    ByteBuffer own_;
+    friend class QueueBase;
+    void arrives(std::vector<os::Fd> fds);
+    State* state_;
   };
 
   QueueBase(const QueueOptions& options);
   static std::shared_ptr<channel::QueueCore> open_core(const std::string& name);
-  static std::shared_ptr<channel::QueueCore> attach_core(int descriptor);
+  static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors);
 
   bool send(std::span<const std::byte> bytes, Raw raw, Nanoseconds timeout) const;
-  bool receive(ByteBuffer& into, Raw& raw, Nanoseconds timeout) const;
+  bool send(Freight& pickled, Nanoseconds timeout) const;
+  /// The bytes of the item, which stay in `into`; nothing where the timeout passed.
+  std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
+                                                    Nanoseconds timeout) const;
 
  private:
   std::shared_ptr<channel::QueueCore> core_;
@@ -114,7 +127,10 @@ class Queue : public QueueBase {
   static Queue open(const std::string& name) { return Queue(open_core(name)); }
   /// By a descriptor that was inherited; takes it over. Where it throws (WrongKind, WrongVersion,
   /// WrongNamespace, Damaged, std::system_error), the descriptor stays the caller's.
-  static Queue attach(int descriptor) { return Queue(attach_core(descriptor)); }
+  static Queue attach(int descriptor) { return Queue(attach_core({&descriptor, 1})); }
+  /// The same by all that descriptors() names; without the others, handles cannot travel through
+  /// it. std::invalid_argument where they are not one or three.
+  static Queue attach(std::span<const int> descriptors) { return Queue(attach_core(descriptors)); }
 
   /// Waits while maxsize items are in it.
   void put(const T& item) { put_within(item, kForever); }
@@ -148,9 +164,9 @@ class Queue : public QueueBase {
     } else if constexpr (kIsInteger) {
       return put_raw(static_cast<std::uint64_t>(item), Raw::kUint64, timeout);
     } else {
-      Scratch bytes;
-      dumps(item, *bytes);
-      return send(bytes->view(), Raw::kPickle, timeout);
+      Freight freight;
+      dumps(item, freight.bytes());
+      return send(freight, timeout);
     }
   }
 
@@ -160,11 +176,12 @@ class Queue : public QueueBase {
   }
 
   std::optional<T> get_within(Nanoseconds timeout) {
-    Scratch bytes;
+    Freight freight;
     Raw raw{};
-    if (!receive(*bytes, raw, timeout)) return std::nullopt;
-    if (raw == Raw::kPickle) return loads<T>(bytes->view());
-    return from_raw(bytes->view(), raw);
+    const auto bytes = receive(freight, raw, timeout);
+    if (!bytes) return std::nullopt;
+    if (raw == Raw::kPickle) return loads<T>(*bytes);
+    return from_raw(*bytes, raw);
   }
 
   static T from_raw(std::span<const std::byte> bytes, Raw raw) {
@@ -193,7 +210,7 @@ void encode_queue(pickle::Encoder& encoder, const QueueBase& queue);
 std::shared_ptr<channel::QueueCore> decode_queue(const Object& object);
 }  // namespace detail
 
-/// A queue travels only to a process that is being started: elsewhere ProcessError.
+/// As an argument of a process, or through a queue; elsewhere ProcessError.
 template <class T>
 struct Codec<Queue<T>> {
   static void encode(pickle::Encoder& encoder, const Queue<T>& queue) {

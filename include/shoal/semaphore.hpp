@@ -82,7 +82,7 @@ class BoundedSemaphore : public Semaphore {
   static BoundedSemaphore open(const std::string& name);
 };
 
-/// Handles travel only to a process that is being started: elsewhere ProcessError.
+/// As an argument of a process, or through a queue; elsewhere ProcessError.
 template <>
 struct Codec<Semaphore> {
   static void encode(pickle::Encoder& encoder, const Semaphore& semaphore);

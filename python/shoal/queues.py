@@ -8,6 +8,7 @@ from queue import Empty, Full
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _core
+from ._handles import departing
 
 if TYPE_CHECKING:
     from multiprocessing.queues import JoinableQueue, SimpleQueue
@@ -70,10 +71,13 @@ class Queue(_core.Queue, Generic[T]):
         return queue
 
     @classmethod
-    def attach(cls, descriptor: int) -> Queue[T]:
-        """The queue behind a descriptor that this program inherited; takes it over."""
+    def attach(cls, *descriptors: int) -> Queue[T]:
+        """The queue behind a descriptor that this program inherited; takes it over.
+
+        With all of `descriptors`, handles can travel through it; else only other objects.
+        """
         queue = cls.__new__(cls)
-        queue._attach(descriptor)
+        queue._attach(*descriptors)
         return queue
 
     @staticmethod
@@ -87,6 +91,13 @@ class Queue(_core.Queue, Generic[T]):
         It stays the queue's, and is closed on exec unless passed on (``pass_fds``).
         """
         return self._descriptor()
+
+    def descriptors(self) -> tuple[int, ...]:
+        """`descriptor`, and those of the sockets through which handles travel, for `attach`.
+
+        Of a queue that has none, with a name or attached without them, the first alone.
+        """
+        return self._descriptors()
 
     def join_thread(self) -> None:
         """Nothing to wait for: there is no feeder thread. AssertionError before `close`."""
@@ -104,11 +115,10 @@ class Queue(_core.Queue, Generic[T]):
         traceback.print_exception(e)
 
     def __getstate__(self) -> Any:
-        context.assert_spawning(self)
-        return reduction.DupFd(self._descriptor())
+        return tuple(departing(self, descriptor) for descriptor in self.descriptors())
 
     def __setstate__(self, state: Any) -> None:
-        self._attach(state.detach())
+        self._attach(*(part.detach() for part in state))
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""

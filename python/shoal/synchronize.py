@@ -11,11 +11,12 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable
-from multiprocessing import context, process, reduction
+from multiprocessing import context, process
 from threading import BrokenBarrierError, current_thread
 from typing import Any, Literal, TypeVar
 
 from . import _core
+from ._handles import departing
 
 __all__ = [
     "Barrier",
@@ -39,9 +40,8 @@ Place = tuple[Any, bool, int]
 
 
 def _departing(handle: Any) -> Place:
-    context.assert_spawning(handle)
     descriptor, in_slab, offset = handle._place()
-    return reduction.DupFd(descriptor), in_slab, offset
+    return departing(handle, descriptor), in_slab, offset
 
 
 def _is_place(value: object) -> bool:

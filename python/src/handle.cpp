@@ -11,9 +11,8 @@ std::optional<ArrivedPlace> arrived(PyObject* args, PyObject** rest) {
   int fd = -1;
   int in_slab = 0;
   unsigned long long offset = 0;
-  const int parsed = rest == nullptr
-                         ? PyArg_ParseTuple(args, "ipK", &fd, &in_slab, &offset)
-                         : PyArg_ParseTuple(args, "ipKO", &fd, &in_slab, &offset, rest);
+  const int parsed = rest == nullptr ? PyArg_ParseTuple(args, "ipK", &fd, &in_slab, &offset)
+                                     : PyArg_ParseTuple(args, "ipKO", &fd, &in_slab, &offset, rest);
   if (parsed == 0) return std::nullopt;
   return ArrivedPlace{os::Fd(fd), in_slab != 0, offset};
 }

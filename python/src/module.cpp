@@ -20,6 +20,10 @@ NB_MODULE(_core, module) {
   module.doc() = "The core of shoal; import shoal instead.";
   if (!add_exceptions(module.ptr()) || !find_pickler()) nb::raise_python_error();
   install_interrupt_check();
+  static PyMethodDef functions[] = {{"_ship", ship, METH_VARARGS, nullptr},
+                                    {"_unship", unship, METH_O, nullptr},
+                                    {nullptr, nullptr, 0, nullptr}};
+  if (PyModule_AddFunctions(module.ptr(), functions) != 0) nb::raise_python_error();
   add_type(module, "Barrier", make_barrier_type(module.ptr()));
   add_type(module, "Condition", make_condition_type(module.ptr()));
   add_type(module, "Event", make_event_type(module.ptr()));

@@ -3,8 +3,19 @@
 #include <cstdint>
 #include <cstring>
 #include <shoal/pickle.hpp>
+#include <utility>
+#include <vector>
+
+#include "os/fd.hpp"
+#include "shm/shipment.hpp"
 
 namespace shoal::python {
+
+struct Shipping {
+  shm::Shipment shipment;
+  std::vector<Ref> handles;
+};
+
 namespace {
 
 // Opcodes of the pickle format, protocol 5 (pickletools.opcodes names and explains them).
@@ -18,6 +29,9 @@ constexpr unsigned char kBinUnicode8 = 0x8d;
 constexpr unsigned char kShortBinBytes = 'C';
 constexpr unsigned char kBinBytes8 = 0x8e;
 constexpr unsigned char kStop = '.';
+
+// Keeps the handles that are pickled alive, as their descriptors are borrowed.
+thread_local Shipping* pickling = nullptr;
 
 PyObject* dumps_function = nullptr;  // multiprocessing.reduction.ForkingPickler.dumps
 PyObject* loads_function = nullptr;  // pickle.loads
@@ -62,6 +76,27 @@ PyObject* unpickled(std::span<const std::byte> bytes) {
   return view ? PyObject_CallOneArg(loads_function, view.get()) : nullptr;
 }
 
+// The descriptors stay the record's; each handle duplicates its own.
+PyObject* unpacked(std::span<const std::byte> bytes, const ring::Record& record) {
+  const Ref module(PyImport_ImportModule("shoal._handles"));
+  auto* data = const_cast<char*>(reinterpret_cast<const char*>(bytes.data()));
+  const Ref view(PyMemoryView_FromMemory(data, static_cast<Py_ssize_t>(bytes.size()), PyBUF_READ));
+  if (!module || !view) return nullptr;
+  std::vector<int> fds;
+  for (const auto& fd : record.fds) fds.push_back(fd.get());
+  shm::Shipment shipment(std::move(fds));
+  const shm::Shipment::Scope scope(shipment);
+  return PyObject_CallMethod(module.get(), "loads", "(O)", view.get());
+}
+
+template <class Function>
+PyObject* while_shipping(Shipping& shipping, Function function) {
+  Shipping* const before = std::exchange(pickling, &shipping);
+  PyObject* result = function();
+  pickling = before;
+  return result;
+}
+
 template <class Number>
 Number number_in(std::span<const std::byte> bytes) noexcept {
   Number number{};
@@ -90,6 +125,7 @@ bool find_pickler() {
   return dumps_function != nullptr && loads_function != nullptr;
 }
 
+Payload::Payload() = default;
 Payload::~Payload() {
   if (has_buffer_) PyBuffer_Release(&buffer_);
 }
@@ -169,16 +205,72 @@ void Payload::set_bytes(PyObject* object) {
 }
 
 bool Payload::set_pickled(PyObject* object) {
-  const Ref pickled(PyObject_CallOneArg(dumps_function, object));
-  if (!pickled || PyObject_GetBuffer(pickled.get(), &buffer_, PyBUF_SIMPLE) != 0) return false;
+  Shipping found;
+  const Ref pickled(
+      while_shipping(found, [&] { return PyObject_CallOneArg(dumps_function, object); }));
+  if (!found.handles.empty()) return pickled && set_parcel(object);
+  return pickled && set_buffer(pickled.get(), 0);
+}
+
+bool Payload::set_buffer(PyObject* pickled, std::size_t part) {
+  if (PyObject_GetBuffer(pickled, &buffer_, PyBUF_SIMPLE) != 0) return false;
   has_buffer_ = true;
-  parts_[0] = span_of(buffer_.buf, static_cast<std::size_t>(buffer_.len));
-  count_ = 1;
+  parts_.at(part) = span_of(buffer_.buf, static_cast<std::size_t>(buffer_.len));
+  count_ = part + 1;
   return true;
 }
 
-PyObject* object_from(std::span<const std::byte> bytes, ring::Encoding encoding) {
-  switch (encoding) {
+// There are handles in it: pickled again, in the form that both languages read. That asks for each
+// object whether it is a handle, which is too slow for those that are not.
+bool Payload::set_parcel(PyObject* object) {
+  const Ref module(PyImport_ImportModule("shoal._handles"));
+  if (!module) return false;
+  shipping_ = std::make_unique<Shipping>();
+  const Ref pickled(while_shipping(
+      *shipping_, [&] { return PyObject_CallMethod(module.get(), "dumps", "(O)", object); }));
+  if (!pickled || !set_buffer(pickled.get(), 1)) return false;
+  parcel_.fds = shipping_->shipment.fds();
+  parts_[0] = span_of(&parcel_.number, sizeof parcel_.number);
+  encoding_ = ring::Encoding::kParcel;
+  return true;
+}
+
+PyObject* ship(PyObject*, PyObject* args) {
+  PyObject* handle = nullptr;
+  int fd = -1;
+  if (PyArg_ParseTuple(args, "Oi", &handle, &fd) == 0) return nullptr;
+  if (pickling == nullptr) Py_RETURN_NONE;
+  try {
+    pickling->handles.emplace_back(Py_NewRef(handle));
+    return PyLong_FromSize_t(pickling->shipment.add(fd));
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* unship(PyObject*, PyObject* index) {
+  const long number = PyLong_AsLong(index);
+  if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  const auto* shipment = shm::Shipment::current();
+  const int fd =
+      shipment == nullptr || number < 0 ? -1 : shipment->at(static_cast<std::size_t>(number));
+  if (fd < 0) {
+    PyErr_SetString(PyExc_EOFError,
+                    "a handle without its descriptor, which was lost: a queue that was attached by "
+                    "its descriptor alone has no handles in it");
+    return nullptr;
+  }
+  try {
+    return PyLong_FromLong(os::duplicate(fd, "a handle").release());
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+PyObject* object_from(std::span<const std::byte> bytes, const ring::Record& record) {
+  switch (record.encoding) {
+    case ring::Encoding::kParcel:
+      return unpacked(bytes.subspan(sizeof(ring::Parcel::number)), record);
     case ring::Encoding::kPickle: return unpickled(bytes);
     case ring::Encoding::kInt64:
       if (bytes.size() == 8) return PyLong_FromLongLong(number_in<long long>(bytes));

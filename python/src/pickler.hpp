@@ -5,18 +5,21 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 
 #include "python.hpp"
-#include "ring/record.hpp"
+#include "ring/ring.hpp"
 
 namespace shoal::python {
+
+struct Shipping;
 
 /// A record's payload in up to three parts, and what keeps them alive. Built and used with the
 /// interpreter's lock held; the parts stay readable without it.
 class Payload {
  public:
-  Payload() = default;
+  Payload();
   Payload(const Payload&) = delete;
   Payload& operator=(const Payload&) = delete;
   ~Payload();
@@ -28,6 +31,10 @@ class Payload {
     return {parts_.data(), count_};
   }
   [[nodiscard]] ring::Encoding encoding() const noexcept { return encoding_; }
+  /// The descriptors that go with it, or nullptr.
+  [[nodiscard]] ring::Parcel* parcel() noexcept {
+    return encoding_ == ring::Encoding::kParcel ? &parcel_ : nullptr;
+  }
   [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
@@ -35,6 +42,8 @@ class Payload {
   bool set_string(PyObject* object);
   void set_bytes(PyObject* object);
   bool set_pickled(PyObject* object);
+  bool set_buffer(PyObject* pickled, std::size_t part);
+  bool set_parcel(PyObject* object);
   void number(ring::Encoding encoding, const void* value) noexcept;
   void short_pickle(unsigned char opcode) noexcept;
   void wrapped(std::size_t prefix, const void* data, std::size_t size, PyObject* owner) noexcept;
@@ -46,10 +55,18 @@ class Payload {
   Ref owner_;
   Py_buffer buffer_{};
   bool has_buffer_ = false;
+  std::unique_ptr<Shipping> shipping_;  // of one that has handles in it
+  ring::Parcel parcel_;
 };
 
 /// The object that a record's bytes stand for: a new reference, or nullptr with an error set.
-PyObject* object_from(std::span<const std::byte> bytes, ring::Encoding encoding);
+PyObject* object_from(std::span<const std::byte> bytes, const ring::Record& record);
+
+/// _ship(handle, descriptor): the index of the descriptor in what this thread is pickling for a
+/// queue, or None where it does nothing of the kind. _unship(index): a descriptor of the caller's
+/// own, of what this thread is unpickling.
+PyObject* ship(PyObject* module, PyObject* args);
+PyObject* unship(PyObject* module, PyObject* index);
 
 /// Bytes before the content of a large bytes object in its pickle, as Payload writes it.
 constexpr std::size_t kBytesPrefix = 11;

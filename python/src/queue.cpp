@@ -90,11 +90,11 @@ void queue_dealloc(PyObject* self) {
 
 // ------------------------------------------------------------------ put
 
-PyObject* put_slowly(ring::Ring& ring, const Payload& payload, os::Deadline deadline) {
+PyObject* put_slowly(ring::Ring& ring, Payload& payload, os::Deadline deadline) {
   bool done = false;
   {
     const WithoutGil other_threads_run;
-    done = ring.put(payload.parts(), payload.encoding(), deadline);
+    done = ring.put(payload.parts(), payload.encoding(), deadline, payload.parcel());
   }
   if (done) Py_RETURN_NONE;
   PyErr_SetNone(full_error);
@@ -113,7 +113,8 @@ PyObject* put_object(PyObject* self, PyObject* object, bool block, PyObject* tim
     if (payload.bytes() <= kCopyWithGil) [[likely]] {
       constexpr ring::Patience kAtOnce{.lock = ring::Patience::Lock::kTry,
                                        .room = ring::Patience::Room::kLeaveToConsumers};
-      const auto result = ring.try_put(payload.parts(), payload.encoding(), kAtOnce);
+      const auto result =
+          ring.try_put(payload.parts(), payload.encoding(), kAtOnce, payload.parcel());
       if (result == ring::Put::kDone) [[likely]]
         Py_RETURN_NONE;
     }
@@ -199,7 +200,7 @@ class LargeBytes {
   PyObject* take(const ring::Record& record) {
     if (record.encoding != ring::Encoding::kPickle ||
         bytes_pickled(prefix_, record.bytes) != size_) {
-      return object_from(joined(record.bytes), record.encoding);
+      return object_from(joined(record.bytes), record);
     }
     PyBytes_AS_STRING(object_.get())[size_] = '\0';
     return object_.release();
@@ -254,7 +255,7 @@ PyObject* get_from(ring::Ring& ring, os::Deadline deadline) {
   }
   if (result != ring::Get::kDone) return empty();
   // The item is taken: from here on nothing but its own unpickling may fail.
-  return object_from(room.all().first(record.bytes), record.encoding);
+  return object_from(room.all().first(record.bytes), record);
 }
 
 PyObject* get_object(PyObject* self, bool block, PyObject* timeout) {
@@ -321,11 +322,32 @@ PyObject* queue_descriptor(PyObject* self, PyObject*) {
   return ask(self, [](auto& core) { return PyLong_FromLong(core.segment().fd()); });
 }
 
+PyObject* queue_descriptors(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) -> PyObject* {
+    const std::vector<int> all = core.descriptors();
+    Ref numbers(PyTuple_New(static_cast<Py_ssize_t>(all.size())));
+    if (!numbers) return nullptr;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      PyObject* number = PyLong_FromLong(all[i]);
+      if (number == nullptr) return nullptr;
+      PyTuple_SET_ITEM(numbers.get(), static_cast<Py_ssize_t>(i), number);
+    }
+    return numbers.release();
+  });
+}
+
 PyObject* queue_attach(PyObject* self, PyObject* args) {
-  int fd = -1;
-  if (PyArg_ParseTuple(args, "i", &fd) == 0) return nullptr;
-  if (!initialise(self, [&] { return channel::QueueCore::attach(fd); })) return nullptr;
-  Py_RETURN_NONE;
+  try {
+    std::vector<int> descriptors;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) {
+      descriptors.push_back(static_cast<int>(PyLong_AsLong(PyTuple_GET_ITEM(args, i))));
+      if (PyErr_Occurred() != nullptr) return nullptr;
+    }
+    if (!initialise(self, [&] { return channel::QueueCore::attach(descriptors); })) return nullptr;
+    Py_RETURN_NONE;
+  } catch (...) {
+    return raise_current_exception();
+  }
 }
 
 PyObject* queue_open(PyObject* self, PyObject* name) {
@@ -394,6 +416,7 @@ PyMethodDef methods[] = {
      "close($self, /)\n--\n\nThis process uses it no longer; what was put stays for others."},
     {"_descriptor", queue_descriptor, METH_NOARGS, nullptr},
     {"_attach", queue_attach, METH_VARARGS, nullptr},
+    {"_descriptors", queue_descriptors, METH_NOARGS, nullptr},
     {"_open", queue_open, METH_O, nullptr},
     {"_unlink", queue_unlink, METH_O | METH_STATIC, nullptr},
     {nullptr, nullptr, 0, nullptr},

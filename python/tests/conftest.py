@@ -20,8 +20,45 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the modules that children 
 
 from waiting import descriptors, wait_until
 
+# What is not a matter of the Python version: --brief leaves it to the first of them.
+OF_THE_CORE = {
+    "test_death",
+    "test_interop",
+    "test_interop_sync",
+    "test_lock_death",
+    "test_log_collector",
+    "test_namespaces",
+    "test_readme",
+    "test_room",
+    "test_synchronize_death",
+    "test_typing",
+    "test_waiter_death",
+}
+
 METHODS = ["fork", "spawn", "forkserver"]
 TEST_LIMIT = 60.0  # seconds, for a whole test
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--brief",
+        action="store_true",
+        help="without the standard library beside shoal, and what no Python version changes",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--brief"):
+        return
+
+    def is_left_out(item: pytest.Item) -> bool:
+        call = getattr(item, "callspec", None)
+        stock = call is not None and call.params.get("implementation") == "multiprocessing"
+        return stock or item.path.stem in OF_THE_CORE
+
+    left_out = [item for item in items if is_left_out(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not is_left_out(item)]
 
 
 @pytest.fixture(params=METHODS)

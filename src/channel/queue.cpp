@@ -3,18 +3,14 @@
 #include <shoal/error.hpp>
 #include <shoal/queue.hpp>
 #include <utility>
+#include <vector>
 
 #include "channel/queue_core.hpp"
+#include "shm/shipment.hpp"
 
 namespace shoal {
 namespace {
 
-// A thread's buffer, used again and again. One that a huge item has blown up is not kept.
-struct ThreadBuffer {
-  ByteBuffer buffer;
-  bool in_use = false;
-};
-thread_local ThreadBuffer thread_buffer;
 constexpr std::size_t kMostKept = 64U << 20U;
 constexpr std::size_t kLeastRoom = 1024;
 
@@ -36,16 +32,50 @@ os::Deadline deadline_of(std::chrono::nanoseconds timeout) {
 
 }  // namespace
 
-QueueBase::Scratch::Scratch() {
-  const bool free = !std::exchange(thread_buffer.in_use, true);
-  buffer_ = free ? &thread_buffer.buffer : &own_;
-  buffer_->clear();
+// One of a thread is used again and again, but not what a huge item has blown up. A shipment is in
+// progress for as long as it is in use: handles add their descriptors to it, or find them there.
+struct QueueBase::Freight::State {
+  ByteBuffer buffer;
+  shm::Shipment shipment;
+  std::optional<shm::Shipment::Scope> scope;
+  std::vector<os::Fd> arrived;
+  bool of_thread = false;
+  bool in_use = false;
+
+  static State& own() {
+    thread_local State state;
+    state.of_thread = true;
+    return state;
+  }
+};
+
+QueueBase::Freight::Freight() {
+  State& own = State::own();
+  state_ = own.in_use ? new State : &own;
+  state_->in_use = true;
+  state_->buffer.clear();
+  state_->scope.emplace(state_->shipment);
 }
 
-QueueBase::Scratch::~Scratch() {
-  if (buffer_ != &thread_buffer.buffer) return;
-  thread_buffer.in_use = false;
-  if (buffer_->capacity() > kMostKept) *buffer_ = ByteBuffer();
+QueueBase::Freight::~Freight() {
+  state_->scope.reset();
+  if (!state_->of_thread) {
+    delete state_;
+    return;
+  }
+  if (!state_->shipment.fds().empty()) state_->shipment = {};
+  state_->arrived.clear();
+  if (state_->buffer.capacity() > kMostKept) state_->buffer = ByteBuffer();
+  state_->in_use = false;
+}
+
+ByteBuffer& QueueBase::Freight::bytes() noexcept { return state_->buffer; }
+
+void QueueBase::Freight::arrives(std::vector<os::Fd> fds) {
+  std::vector<int> numbers;
+  for (const auto& fd : fds) numbers.push_back(fd.get());
+  state_->arrived = std::move(fds);
+  state_->shipment = shm::Shipment(std::move(numbers));
 }
 
 QueueBase::QueueBase(const QueueOptions& options) : core_(make_core(options)) {}
@@ -54,8 +84,8 @@ QueueBase::QueueBase(std::shared_ptr<channel::QueueCore> core) noexcept : core_(
 std::shared_ptr<channel::QueueCore> QueueBase::open_core(const std::string& name) {
   return channel::QueueCore::open(name);
 }
-std::shared_ptr<channel::QueueCore> QueueBase::attach_core(int descriptor) {
-  return channel::QueueCore::attach(descriptor);
+std::shared_ptr<channel::QueueCore> QueueBase::attach_core(std::span<const int> descriptors) {
+  return channel::QueueCore::attach(descriptors);
 }
 void QueueBase::unlink(const std::string& name) { channel::QueueCore::unlink(name); }
 
@@ -63,26 +93,43 @@ bool QueueBase::send(std::span<const std::byte> bytes, Raw raw, Nanoseconds time
   return core_->ring().put({&bytes, 1}, static_cast<ring::Encoding>(raw), deadline_of(timeout));
 }
 
-bool QueueBase::receive(ByteBuffer& into, Raw& raw, Nanoseconds timeout) const {
+bool QueueBase::send(Freight& pickled, Nanoseconds timeout) const {
+  const auto bytes = pickled.state_->buffer.view();
+  const auto& fds = pickled.state_->shipment.fds();
+  if (fds.empty()) [[likely]]
+    return send(bytes, Raw::kPickle, timeout);
+  ring::Parcel parcel{fds};
+  const std::array parts{std::as_bytes(std::span(&parcel.number, 1)), bytes};
+  return core_->ring().put(parts, ring::Encoding::kParcel, deadline_of(timeout), &parcel);
+}
+
+std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw& raw,
+                                                             Nanoseconds timeout) const {
   ring::Ring& ring = core_->ring();
   const os::Deadline deadline = deadline_of(timeout);
-  into.resize_uninitialized(std::max(into.capacity(), kLeastRoom));
+  ByteBuffer& buffer = into.state_->buffer;
+  buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoom));
   ring::Record record;
   for (;;) {
-    switch (ring.get(std::span(into.data(), into.size()), record, deadline)) {
+    switch (ring.get(std::span(buffer.data(), buffer.size()), record, deadline)) {
       case ring::Get::kDone: break;
       case ring::Get::kTooSmall:
-        into.resize_uninitialized(record.bytes);  // outside of the queue's lock
+        buffer.resize_uninitialized(record.bytes);  // outside of the queue's lock
         continue;
-      default: return false;
+      default: return std::nullopt;
     }
-    into.resize_uninitialized(record.bytes);
+    buffer.resize_uninitialized(record.bytes);
+    if (record.encoding == ring::Encoding::kParcel) {
+      raw = Raw::kPickle;
+      into.arrives(std::move(record.fds));
+      return buffer.view().subspan(sizeof(ring::Parcel::number));
+    }
     raw = static_cast<Raw>(record.encoding);
     const bool is_number = raw != Raw::kPickle;
     if (record.encoding > ring::Encoding::kFloat64 || (is_number && record.bytes != 8)) {
       throw Damaged("an item of unknown form in " + core_->segment().label());
     }
-    return true;
+    return buffer.view();
   }
 }
 
@@ -94,6 +141,7 @@ bool QueueBase::closed() const noexcept { return core_->closed(); }
 std::string QueueBase::name() const { return core_->segment().name(); }
 std::size_t QueueBase::maxsize() const noexcept { return core_->ring_in_any_state().max_items(); }
 int QueueBase::descriptor() const noexcept { return core_->segment().fd(); }
+std::vector<int> QueueBase::descriptors() const { return core_->descriptors(); }
 
 bool operator==(const QueueBase& a, const QueueBase& b) noexcept {
   return &a.core_->segment() == &b.core_->segment();  // a process has each open once

@@ -1,6 +1,7 @@
 #include "channel/queue_core.hpp"
 
 #include <shoal/error.hpp>
+#include <stdexcept>
 #include <utility>
 
 namespace shoal::channel {
@@ -28,8 +29,9 @@ shm::Segment::Init initialiser(std::uint64_t maxsize) {
 QueueCore::QueueCore(std::shared_ptr<shm::Segment> segment) : ring_(std::move(segment)) {}
 
 std::shared_ptr<QueueCore> QueueCore::create(std::uint64_t maxsize) {
-  return std::make_shared<QueueCore>(
-      shm::Segment::create(kKind, "", ring::Ring::segment_size(), initialiser(maxsize)));
+  auto segment = shm::Segment::create(kKind, "", ring::Ring::segment_size(), initialiser(maxsize));
+  ring::Hold::make(*segment);
+  return std::make_shared<QueueCore>(std::move(segment));
 }
 
 std::shared_ptr<QueueCore> QueueCore::create(std::uint64_t maxsize, const std::string& name) {
@@ -47,14 +49,32 @@ std::shared_ptr<QueueCore> QueueCore::attach(os::Fd&& file) {
       shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size()));
 }
 
-std::shared_ptr<QueueCore> QueueCore::attach(int descriptor) {
-  os::Fd file(descriptor);
+std::shared_ptr<QueueCore> QueueCore::attach(os::Fd&& file, os::Fd in, os::Fd out) {
+  auto segment = shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size());
+  segment->accompany(std::move(in), std::move(out));
+  return std::make_shared<QueueCore>(std::move(segment));
+}
+
+std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors) {
+  if (descriptors.size() != 1 && descriptors.size() != 3) {
+    throw std::invalid_argument("a queue is attached by one descriptor or by three, not by " +
+                                std::to_string(descriptors.size()));
+  }
+  os::Fd file(descriptors[0]);
+  std::shared_ptr<shm::Segment> segment;
   try {
-    return attach(std::move(file));
+    segment = shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size());
   } catch (...) {
     file.release();  // it stays the caller's
     throw;
   }
+  if (descriptors.size() == 3) segment->accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
+  return std::make_shared<QueueCore>(std::move(segment));
+}
+
+std::vector<int> QueueCore::descriptors() const {
+  if (!hold()) return {segment().fd()};
+  return {segment().fd(), hold().in(), hold().out()};
 }
 
 void QueueCore::close() noexcept {

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "os/clock.hpp"
 #include "os/fd.hpp"
@@ -23,8 +25,13 @@ class QueueCore {
   static std::shared_ptr<QueueCore> open(const std::string& name);
   /// Takes the descriptor over where it succeeds, and only there.
   static std::shared_ptr<QueueCore> attach(os::Fd&& file);
-  /// The same for a bare descriptor.
-  static std::shared_ptr<QueueCore> attach(int descriptor);
+  /// The same with the two of its hold.
+  static std::shared_ptr<QueueCore> attach(os::Fd&& file, os::Fd in, os::Fd out);
+  /// The same for bare descriptors: the segment's, and the two of the hold, if any. Throws
+  /// std::invalid_argument.
+  static std::shared_ptr<QueueCore> attach(std::span<const int> descriptors);
+  /// What attach() takes, borrowed.
+  [[nodiscard]] std::vector<int> descriptors() const;
   static void unlink(const std::string& name);
 
   explicit QueueCore(std::shared_ptr<shm::Segment> segment);
@@ -45,6 +52,8 @@ class QueueCore {
     return closed_by_.load(std::memory_order_relaxed) != 0 && closed_here();
   }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return ring_.segment(); }
+  /// Where handles are kept on their way; empty where they cannot travel through this queue.
+  [[nodiscard]] const ring::Hold& hold() const noexcept { return ring_.hold(); }
 
  private:
   [[noreturn]] void throw_closed() const;

@@ -47,13 +47,8 @@ unsigned ready_bits(const std::array<pollfd, kMost>& asked, std::size_t count) {
   return bits;
 }
 
-}  // namespace
-
-unsigned wait_readable(std::initializer_list<int> fds, Deadline deadline, void (*on_interrupt)()) {
-  std::array<pollfd, kMost> asked{};
-  const std::size_t count = std::min(fds.size(), kMost);
-  std::transform(fds.begin(), fds.begin() + count, asked.begin(),
-                 [](int fd) { return pollfd{fd, POLLIN, 0}; });
+unsigned wait_for(std::array<pollfd, kMost>& asked, std::size_t count, Deadline deadline,
+                  void (*on_interrupt)()) {
   const bool bounded = on_interrupt != nullptr && is_main_thread();
   for (;;) {
     timespec room{};
@@ -68,6 +63,21 @@ unsigned wait_readable(std::initializer_list<int> fds, Deadline deadline, void (
       deadline = Deadline::now();  // interrupted at the last moment: one more look
     }
   }
+}
+
+}  // namespace
+
+unsigned wait_readable(std::initializer_list<int> fds, Deadline deadline, void (*on_interrupt)()) {
+  std::array<pollfd, kMost> asked{};
+  const std::size_t count = std::min(fds.size(), kMost);
+  std::transform(fds.begin(), fds.begin() + count, asked.begin(),
+                 [](int fd) { return pollfd{fd, POLLIN, 0}; });
+  return wait_for(asked, count, deadline, on_interrupt);
+}
+
+bool wait_writable(int fd, Deadline deadline, void (*on_interrupt)()) {
+  std::array<pollfd, kMost> asked{pollfd{fd, POLLOUT, 0}};
+  return wait_for(asked, 1, deadline, on_interrupt) != 0;
 }
 
 }  // namespace shoal::os

@@ -13,4 +13,7 @@ namespace shoal::os {
 /// and every 100 ms in the main thread; it may throw.
 unsigned wait_readable(std::initializer_list<int> fds, Deadline deadline, void (*on_interrupt)());
 
+/// The same for room in the socket `fd`. False where the deadline came first.
+bool wait_writable(int fd, Deadline deadline, void (*on_interrupt)());
+
 }  // namespace shoal::os

@@ -18,7 +18,7 @@ namespace {
 using ControlRoom = std::array<std::byte, CMSG_SPACE(kMostFdsPerMessage * sizeof(int))>;
 
 // sendmsg blocks by itself where `flags` lets it.
-Sent send_message(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds,
+Sent send_message(int socket, std::span<const std::byte> bytes, std::span<const int> fds,
                   int flags) {
   alignas(cmsghdr) ControlRoom control{};
   iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
@@ -34,7 +34,7 @@ Sent send_message(const Fd& socket, std::span<const std::byte> bytes, std::span<
     rights->cmsg_len = CMSG_LEN(fds.size_bytes());
     std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
   }
-  if (::sendmsg(socket.get(), &header, flags | MSG_NOSIGNAL) >= 0) return Sent::kYes;
+  if (::sendmsg(socket, &header, flags | MSG_NOSIGNAL) >= 0) return Sent::kYes;
   if (errno == EAGAIN || errno == EINTR) return Sent::kFull;
   if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return Sent::kGone;
   throw_errno("send", std::to_string(fds.size()) + " descriptors to another process");
@@ -51,36 +51,7 @@ void take_descriptors(msghdr& header, std::vector<Fd>& fds) {
   }
 }
 
-}  // namespace
-
-std::pair<Fd, Fd> socket_pair() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    throw_errno("create", "a pair of sockets");
-  }
-  Fd first(ends[0]);
-  Fd second(ends[1]);
-  if (first.get() <= STDERR_FILENO) first = duplicate(first.get(), "a socket");
-  if (second.get() <= STDERR_FILENO) second = duplicate(second.get(), "a socket");
-  return {std::move(first), std::move(second)};
-}
-
-Sent try_send(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds) {
-  return send_message(socket, bytes, fds, MSG_DONTWAIT);
-}
-
-Sent send(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds,
-          void (*on_interrupt)()) {
-  for (;;) {
-    const Sent sent = send_message(socket, bytes, fds, MSG_DONTWAIT);
-    if (sent != Sent::kFull) return sent;
-    pollfd asked{socket.get(), POLLOUT, 0};
-    ::poll(&asked, 1, 100);
-    if (on_interrupt != nullptr) on_interrupt();
-  }
-}
-
-Received try_receive(const Fd& socket, Message& message, std::size_t most) {
+Received receive_message(int socket, Message& message, std::size_t most, int flags) {
   alignas(cmsghdr) ControlRoom control{};
   message.bytes.resize(most);
   message.fds.clear();
@@ -95,7 +66,7 @@ Received try_receive(const Fd& socket, Message& message, std::size_t most) {
   ssize_t size = 0;
   int resets = 0;
   do {
-    size = ::recvmsg(socket.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    size = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | flags);
   } while (size < 0 && (errno == EINTR || (errno == ECONNRESET && ++resets == 1)));
   if (size < 0 && errno == EAGAIN) return Received::kNothing;
   if (size < 0 && errno != ECONNRESET) throw_errno("receive from", "another process");
@@ -106,6 +77,49 @@ Received try_receive(const Fd& socket, Message& message, std::size_t most) {
     throw_errno("receive", "the descriptors of another process", EMFILE);
   }
   return Received::kMessage;
+}
+
+}  // namespace
+
+std::pair<Fd, Fd> socket_pair() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw_errno("create", "a pair of sockets");
+  }
+  Fd first(ends[0]);
+  Fd second(ends[1]);
+  if (first.get() <= STDERR_FILENO) first = duplicate(first.get(), "a socket");
+  if (second.get() <= STDERR_FILENO) second = duplicate(second.get(), "a socket");
+  return {std::move(first), std::move(second)};
+}
+
+Sent try_send(int socket, std::span<const std::byte> bytes, std::span<const int> fds) {
+  return send_message(socket, bytes, fds, MSG_DONTWAIT);
+}
+
+Sent send(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds,
+          void (*on_interrupt)()) {
+  for (;;) {
+    const Sent sent = send_message(socket.get(), bytes, fds, MSG_DONTWAIT);
+    if (sent != Sent::kFull) return sent;
+    pollfd asked{socket.get(), POLLOUT, 0};
+    ::poll(&asked, 1, 100);
+    if (on_interrupt != nullptr) on_interrupt();
+  }
+}
+
+Received try_receive(const Fd& socket, Message& message, std::size_t most) {
+  return receive_message(socket.get(), message, most, 0);
+}
+
+Received try_peek(int socket, Message& message, std::size_t most) {
+  return receive_message(socket, message, most, MSG_PEEK);
+}
+
+void discard(int socket) noexcept {
+  // Without room for them, the kernel closes the descriptors.
+  while (::recv(socket, nullptr, 0, MSG_DONTWAIT | MSG_TRUNC) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace shoal::os

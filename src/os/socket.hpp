@@ -25,7 +25,11 @@ enum class Sent {
 };
 
 /// Sends one message of at least one byte, without waiting. Throws std::system_error.
-Sent try_send(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds = {});
+Sent try_send(int socket, std::span<const std::byte> bytes, std::span<const int> fds);
+inline Sent try_send(const Fd& socket, std::span<const std::byte> bytes,
+                     std::span<const int> fds = {}) {
+  return try_send(socket.get(), bytes, fds);
+}
 /// The same, waiting where it has to; `on_interrupt` as in poll.hpp. Never kFull.
 Sent send(const Fd& socket, std::span<const std::byte> bytes, std::span<const int> fds,
           void (*on_interrupt)());
@@ -43,5 +47,9 @@ enum class Received {
 
 /// Takes the next message, without waiting; cut after `most` bytes.
 Received try_receive(const Fd& socket, Message& message, std::size_t most = 65536);
+/// The same, with copies of its descriptors; it stays there.
+Received try_peek(int socket, Message& message, std::size_t most);
+/// Removes the next message, if there is one, and closes what it carries.
+void discard(int socket) noexcept;
 
 }  // namespace shoal::os

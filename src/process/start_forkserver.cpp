@@ -74,6 +74,7 @@ std::shared_ptr<Started> start_by_forkserver(const Birth& birth, const detail::T
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto server = Runtime::current().fork_server();
     if (auto started = request(parcel, birth, server)) return started;
+    static_cast<void>(server->ends_within(kMoment));  // and is no zombie of this process any more
     Runtime::current().forget(server);
   }
   throw ProcessError("cannot start " + birth.name +

@@ -12,6 +12,7 @@ enum class Encoding : std::uint8_t {
   kInt64 = 1,    ///< 8 bytes, two's complement, little-endian
   kUint64 = 2,   ///< 8 bytes, little-endian
   kFloat64 = 3,  ///< 8 bytes, IEEE 754 binary64, little-endian
+  kParcel = 4,  ///< a pickle behind its parcel number (8 bytes), by which its descriptors are found
 };
 
 /// The unit of positions and the size of a header, in bytes.

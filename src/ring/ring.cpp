@@ -61,12 +61,13 @@ void Ring::initialise(std::byte* base, std::uint64_t max_items) noexcept {
 
 Ring::Ring(std::shared_ptr<shm::Segment> segment)
     : segment_(std::move(segment)),
+      hold_(*segment_),
       words_(segment_->content<shm::RingWords>()),
       bounds_(segment_->bounds()) {}
 
 // ------------------------------------------------------------------ put
 
-Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience) {
+Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel) {
   const std::uint64_t bytes = total(payload);
   if (bytes > kMostBytes) {
     throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
@@ -77,21 +78,26 @@ Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience) {
     const LockGuard lock(*this, words_.producers, patience);
     if (!lock) return Put::kBusy;
     if (lock.from_dead()) repair();
-    result = append(payload, bytes, encoding, patience.room);
+    result = append(payload, bytes, encoding, patience.room, parcel);
   }
   if (result == Put::kDone) shm::Parking(words_.not_empty).notify();
   return result;
 }
 
-bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline) {
+bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
   using Growth = Patience::Room;
   Patience patience{.room = deadline.is_now() ? Growth::kGrow : Growth::kLeaveToConsumers,
                     .deadline = deadline};
   shm::PassOn pass_on(words_.not_full, [this] { return has_room(); });
   for (;;) {
-    const Put result = try_put(payload, encoding, patience);
+    const Put result = try_put(payload, encoding, patience, parcel);
     if (result == Put::kDone) return true;
     if (result == Put::kBusy) return false;
+    if (result == Put::kHeld) {
+      if (deadline.passed()) return false;
+      hold_.wait_for_room(deadline);
+      continue;
+    }
     const bool growing = result == Put::kNoRoom;
     const auto until = growing ? os::Deadline::after(kBeforeGrowing) : deadline;
     const auto ready = [this, growing] { return growing ? half_free() : has_room(); };
@@ -103,7 +109,8 @@ bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline) {
   }
 }
 
-Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room) {
+Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room,
+                 Parcel* parcel) {
   // Not only after a take-over: who took over may have failed to repair (no address space).
   if (header_at(tail().unit()).load(std::memory_order_relaxed) != 0) [[unlikely]]
     repair();
@@ -111,8 +118,15 @@ Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience
   if (too_many(tail)) return Put::kFull;
   const std::uint64_t units = Header::units_for(bytes);
   if (!find_room(tail, units, room)) return Put::kNoRoom;
+  if (parcel != nullptr && !ship(*parcel)) return Put::kHeld;
   write(tail, payload, bytes, encoding);
   return Put::kDone;
+}
+
+// No number is given twice: killed in here, the next to come takes a higher one.
+bool Ring::ship(Parcel& parcel) {
+  parcel.number = ++words_.parcels;
+  return hold_.send(parcel.number, parcel.fds);
 }
 
 bool Ring::too_many(Position tail) {
@@ -203,12 +217,23 @@ Get Ring::take(const Room& room, Record& record) {
                   std::min<std::uint64_t>(record.start.size(), header.bytes()));
       return Get::kTooSmall;
     }
+    const bool is_parcel = header.encoding() == Encoding::kParcel;
+    if (is_parcel) [[unlikely]]
+      record.fds = look_into_hold({payload, header.bytes()});
     copy_out({payload, header.bytes()}, room);
     if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
     // The item is taken now. Release: the copy above is done before a producer reuses the place.
     words_.head.store(head.past(header.units()).word(), std::memory_order_release);
+    if (is_parcel && !record.fds.empty()) hold_.drop();
     return Get::kDone;
   }
+}
+
+std::vector<os::Fd> Ring::look_into_hold(std::span<const std::byte> payload) const {
+  std::uint64_t number = 0;
+  if (payload.size() < sizeof number) segment_->throw_damaged("a parcel without a number");
+  std::memcpy(&number, payload.data(), sizeof number);
+  return hold_.look(number);
 }
 
 // Links without a record between them: producers died after each, or could not go on. There is at

@@ -24,6 +24,7 @@
 //  * consumer after it: the item was taken, and is lost with its taker: the one item in hand.
 //  * anybody between a change and the wake-up: the bounded wait (shm/parking.hpp).
 //  * a lock's owner: sync/owner_lock.hpp.
+//  * descriptors beside an item: ring/hold.hpp.
 // A consumer has nothing to repair: the head is one word.
 #pragma once
 
@@ -34,8 +35,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "os/clock.hpp"
+#include "ring/hold.hpp"
 #include "ring/record.hpp"
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
@@ -49,6 +52,7 @@ using Parts = std::span<const std::span<const std::byte>>;
 enum class Put : std::uint8_t {
   kDone,
   kFull,    ///< max_items are in it
+  kHeld,    ///< no room for the descriptors of one more item
   kNoRoom,  ///< no room without growing, and consumers are at work (Patience::kSome)
   kBusy,    ///< another holds the lock, and it was not to be waited for any longer
 };
@@ -67,11 +71,19 @@ struct Patience {
   os::Deadline deadline = os::Deadline::never();  ///< for the lock
 };
 
+/// Descriptors that go with an item whose encoding is kParcel: its payload begins with `number`,
+/// which the ring writes there.
+struct Parcel {
+  std::span<const int> fds;
+  std::uint64_t number = 0;
+};
+
 /// What was taken, or could not be.
 struct Record {
   std::uint64_t bytes = 0;
   Encoding encoding = Encoding::kPickle;
   std::uint64_t number = 0;  ///< of the item in the queue, from 0, modulo 2^28
+  std::vector<os::Fd> fds;   ///< of a kParcel
   /// With kTooSmall: how the payload begins (as much as there is), so that the caller can choose
   /// where it should go.
   std::array<std::byte, 16> start{};
@@ -101,9 +113,9 @@ class Ring {
   explicit Ring(std::shared_ptr<shm::Segment> segment);
 
   /// Appends one item. Throws OutOfMemory (nothing changed), Damaged, Interrupted.
-  Put try_put(Parts payload, Encoding encoding, const Patience& patience);
+  Put try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel = nullptr);
   /// The same, waiting until `deadline` while max_items are in it: false when it passed.
-  bool put(Parts payload, Encoding encoding, os::Deadline deadline);
+  bool put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel = nullptr);
 
   /// Takes the oldest item into `room`. Throws Damaged, Interrupted; never after it was taken.
   Get try_get(const Room& room, Record& record, const Patience& patience);
@@ -118,6 +130,7 @@ class Ring {
   }
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
+  [[nodiscard]] const Hold& hold() const noexcept { return hold_; }
 
   /// Where this process notes the number of each item just before it takes it: if it is killed,
   /// that number tells which item it may have had in hand. nullptr: nowhere (the default).
@@ -135,7 +148,9 @@ class Ring {
   class LockGuard;
 
   // Producers, under their lock.
-  Put append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room);
+  Put append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room,
+             Parcel* parcel);
+  bool ship(Parcel& parcel);
   bool too_many(Position tail);
   bool find_room(Position& tail, std::uint64_t units, Patience::Room room);
   bool fits(Position& tail, std::uint64_t head_unit, std::uint64_t units);
@@ -155,6 +170,7 @@ class Ring {
   void tell_producers() noexcept;
   void tell_producers_when_it_pays(shm::Parking& not_full);
   Get take(const Room& room, Record& record);
+  [[nodiscard]] std::vector<os::Fd> look_into_hold(std::span<const std::byte> payload) const;
   void count_link(std::size_t& links) const;
 
   [[nodiscard]] Block block_of(std::uint64_t unit);
@@ -172,6 +188,7 @@ class Ring {
   }
 
   std::shared_ptr<shm::Segment> segment_;
+  Hold hold_;
   shm::RingWords& words_;
   shm::Bounds bounds_;
   // Where the tail was last seen. One word, as a fork may copy it in the middle of a put.

@@ -99,6 +99,7 @@ struct RingWords {
   Word full_head;                 ///< the head when the ring was last full; under `producers`
   std::uint64_t max_items;        ///< 0: no limit; fixed
   LockWords producers;
+  std::uint64_t parcels;     ///< numbers given to items that carry descriptors; under `producers`
   alignas(kLine) Word tail;  ///< where the next record goes; written under `producers`
   alignas(kLine) LockWords consumers;
   alignas(kLine) Word head;  ///< where the next record is; written under `consumers`

@@ -162,6 +162,27 @@ Segment::~Segment() {
   for (const Window* window = window_; window != nullptr;) {
     delete std::exchange(window, window->before);
   }
+  delete companions_.load();
+}
+
+void Segment::accompany(os::Fd first, os::Fd second) {
+  auto given = std::make_unique<Companions>(Companions{std::move(first), std::move(second)});
+  Companions* known = nullptr;
+  if (companions_.compare_exchange_strong(known, given.get(), std::memory_order_acq_rel)) {
+    given.release();
+    return;
+  }
+  // As with the segment's own descriptor: where they arrive once more as the same numbers, they
+  // are closed once.
+  for (std::size_t i = 0; i < known->size(); ++i) {
+    if (given->at(i).get() == known->at(i).get()) given->at(i).release();
+  }
+}
+
+std::array<int, 2> Segment::companions() const noexcept {
+  const Companions* known = companions_.load(std::memory_order_acquire);
+  if (known == nullptr) return {-1, -1};
+  return {known->at(0).get(), known->at(1).get()};
 }
 
 std::shared_ptr<Segment> Segment::make(Kind kind, const std::string& name, os::Fd file,

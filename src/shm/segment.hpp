@@ -54,6 +54,11 @@ class Segment {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] Bounds bounds() const noexcept { return bounds_; }
 
+  /// Two descriptors that belong to the segment and travel with it, in this process: of the pairs
+  /// that are given, the first stays. -1 where there are none.
+  void accompany(os::Fd first, os::Fd second);
+  [[nodiscard]] std::array<int, 2> companions() const noexcept;
+
   /// What follows the header.
   template <class T>
   [[nodiscard]] T& content() const noexcept {
@@ -115,6 +120,8 @@ class Segment {
   Bounds bounds_{};
   mutable std::atomic<os::TaskWord> checked_user_{0};
   mutable std::atomic<const Window*> window_;
+  using Companions = std::array<os::Fd, 2>;
+  std::atomic<Companions*> companions_{nullptr};
 };
 
 /// Name of a kind for messages: "queue".

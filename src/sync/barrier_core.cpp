@@ -143,6 +143,14 @@ bool BarrierCore::look_for_dead(os::Nanoseconds waited_for) {
   return true;
 }
 
+// The death of the one that watches may be the very thing that the others wait to be told: they see
+// to it sooner than elsewhere that another watches.
+shm::Bounds BarrierCore::bounds() const noexcept {
+  shm::Bounds bounds = place_.segment().bounds();
+  bounds.sleep = std::min(bounds.sleep, bounds.watch * 2);
+  return bounds;
+}
+
 void BarrierCore::become_actor() noexcept {
   slot_.actor.store(os::self(), std::memory_order_relaxed);
   slot_.phase.store(static_cast<std::uint64_t>(Phase::kActing), std::memory_order_release);
@@ -189,11 +197,11 @@ bool BarrierCore::sleep(std::size_t seat, os::Deadline deadline, const std::stop
   bool fewer = false;
   const auto look = [&] {
     const Session session(*this);
-    look_for_dead();
+    if (seats_.watches()) look_for_dead();
     fewer = !broken() && phase() == Phase::kFilling && seats_.waiting() >= parties();
     return fewer;
   };
-  seats_.wait(seat, deadline, spin_, stop, look);
+  seats_.wait(seat, bounds(), deadline, spin_, stop, look);
   return seats_.state(seat) != Seats::State::kWaits;
 }
 

@@ -89,6 +89,7 @@ class BarrierCore {
   void break_for(Reason reason, os::TaskWord dead = 0) noexcept;
   bool look_for_dead(os::Nanoseconds waited_for = os::Nanoseconds(0));
   void become_actor() noexcept;
+  [[nodiscard]] shm::Bounds bounds() const noexcept;
 
   bool enter(Arrival& arrival, std::size_t& seat);
   void wait_for_filling(os::Deadline deadline, const std::stop_token* stop);

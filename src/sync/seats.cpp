@@ -70,8 +70,8 @@ std::size_t Seats::sit() {
 }
 
 // A call that the dead had in vain goes to another first: killed in between, that is done twice.
-// `seen` was read before `owner` was found dead: where it has changed since, the owner had left, and
-// ended for a reason of its own.
+// `seen` was read before `owner` was found dead: where it has changed since, the owner had left,
+// and ended for a reason of its own.
 void Seats::give_up_for_dead(std::size_t index, os::TaskWord owner, std::uint32_t seen) {
   auto& seat = words_.seats[index];
   if (seat.state.load(std::memory_order_acquire) != seen) return;
@@ -85,12 +85,12 @@ void Seats::give_up_for_dead(std::size_t index, os::TaskWord owner, std::uint32_
   }
 }
 
-void Seats::wait(std::size_t seat, os::Deadline deadline, shm::Spin& spin,
-                 const std::stop_token* stop, shm::Check rescue) {
+void Seats::wait(std::size_t seat, const shm::Bounds& bounds, os::Deadline deadline,
+                 shm::Spin& spin, const std::stop_token* stop, shm::Check rescue) {
   const shm::Stop stopping(stop, words_.parking);
   const auto ready = [&] { return state(seat) != State::kWaits || stopping.requested(); };
   const auto look = [&] { return rescue() || ready(); };
-  shm::Parking(words_.parking, seat).wait(segment_.bounds(), deadline, spin, ready, look);
+  shm::Parking(words_.parking, seat).wait(bounds, deadline, spin, ready, look);
 }
 
 Seats::State Seats::leave(std::size_t index) noexcept {
@@ -186,7 +186,7 @@ void Seats::number_all() noexcept {
 }
 
 void Seats::look_after_called() {
-  if (words_.parking.watcher.load(std::memory_order_relaxed) != os::self()) return;
+  if (!watches()) return;
   shm::Numbers woken;
   const std::size_t end = used();
   for (std::size_t i = 0; i < end; ++i) {

@@ -35,7 +35,15 @@ class Seats {
   /// Sleeps in it until called, turned away, the deadline or a stop; or until `rescue`, which runs
   /// when a sleep has reached its bound, says so. Throws Interrupted.
   void wait(std::size_t seat, os::Deadline deadline, shm::Spin& spin, const std::stop_token* stop,
-            shm::Check rescue);
+            shm::Check rescue) {
+    wait(seat, segment_.bounds(), deadline, spin, stop, rescue);
+  }
+  void wait(std::size_t seat, const shm::Bounds& bounds, os::Deadline deadline, shm::Spin& spin,
+            const std::stop_token* stop, shm::Check rescue);
+  /// This process looks after the others: the role goes to another within the bound of a sleep.
+  [[nodiscard]] bool watches() const noexcept {
+    return words_.parking.watcher.load(std::memory_order_relaxed) == os::self();
+  }
   [[nodiscard]] State state(std::size_t seat) const noexcept {
     return state_of(words_.seats[seat].state.load(std::memory_order_acquire));
   }
@@ -64,8 +72,8 @@ class Seats {
     os::TaskWord process = 0;
   };
   [[nodiscard]] Dead find_dead(os::Nanoseconds waited_for) const;
-  /// Gives up the seat of `dead`, if it still sits there. Who was found dead is not asked for again:
-  /// for an instant, while the kernel takes it away, that would say no.
+  /// Gives up the seat of `dead`, if it still sits there. Who was found dead is not asked for
+  /// again: for an instant, while the kernel takes it away, that would say no.
   void free_dead(std::size_t seat, os::TaskWord dead);
 
   [[nodiscard]] std::size_t waiting() const noexcept { return count(State::kWaits); }

@@ -148,10 +148,13 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise) {
   return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-bool soaking() {
+bool mode_is(const char* name) {
   const char* mode = std::getenv("SHOAL_CHAOS");
-  return mode != nullptr && std::strcmp(mode, "soak") == 0;
+  return mode != nullptr && std::strcmp(mode, name) == 0;
 }
+
+bool soaking() { return mode_is("soak"); }
+bool brief() { return mode_is("brief"); }
 
 void set_watch_bound(std::chrono::microseconds bound) {
   ::setenv("SHOAL_WATCH_BOUND_US", std::to_string(bound.count()).c_str(), 1);

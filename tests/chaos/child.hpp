@@ -88,6 +88,8 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise);
 
 /// SHOAL_CHAOS=soak: hours instead of seconds.
 bool soaking();
+/// SHOAL_CHAOS=brief: some of the places, and a few hundred kills, for the tests of every change.
+bool brief();
 
 /// Sets the longest sleep of a watcher in the segments made from now on.
 void set_watch_bound(std::chrono::microseconds bound);

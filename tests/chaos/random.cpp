@@ -42,7 +42,7 @@ Plan plan_of(const Scenario& scenario, std::uint64_t seed) {
   const auto share = std::chrono::milliseconds(setting("SHOAL_CHAOS_SECONDS", kAnHour) * 1000 /
                                                std::size(kScenarios));
   return {.seed = seed,
-          .kills = setting("SHOAL_CHAOS_KILLS", scenario.kills),
+          .kills = setting("SHOAL_CHAOS_KILLS", brief() ? scenario.kills / 7 : scenario.kills),
           .until = soaking() ? os::Deadline::after(share) : os::Deadline::never()};
 }
 

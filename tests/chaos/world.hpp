@@ -164,6 +164,7 @@ void wait_until(const std::function<bool()>& holds, const std::string& otherwise
 os::TaskWord word_of_a_dead_process();
 
 std::vector<Operation> ring_operations();
+std::vector<Operation> parcel_operations();
 std::vector<Operation> waiting_operations();
 std::vector<Operation> lock_operations();
 std::vector<Operation> semaphore_operations();
