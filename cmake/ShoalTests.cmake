@@ -5,6 +5,15 @@
 # Each test has one label, for `ctest -L`: unit; system, or threads where its source includes
 # <thread>; tests/chaos/ adds chaos and soak (which only `make soak` runs).
 
+if(EXISTS "${PROJECT_SOURCE_DIR}/tests/chaos/CMakeLists.txt")
+  add_subdirectory(tests/chaos)
+endif()
+
+# What is measured and killed is built optimised; the rest is built by other presets.
+if(NOT SHOAL_GTESTS)
+  return()
+endif()
+
 find_package(GTest REQUIRED)
 find_package(rapidcheck CONFIG QUIET)
 include(GoogleTest)
@@ -40,9 +49,11 @@ else()
   endif()
 endif()
 
-# shoal_gtest(<target> <label>): what every test program has in common.
+# shoal_gtest(<target> <label>): what every test program has in common. Not optimised: the library
+# is, and these take longer to compile than to run.
 function(shoal_gtest target label)
   shoal_defaults(${target})
+  target_compile_options(${target} PRIVATE -O0)
   target_link_libraries(${target} PRIVATE test_support)
   gtest_discover_tests(
     ${target}
@@ -57,10 +68,14 @@ if(unit_test_sources)
   shoal_gtest(unit_tests unit)
 endif()
 
+add_library(test_main OBJECT tests/support/main.cpp)
+shoal_defaults(test_main)
+target_link_libraries(test_main PRIVATE test_support)
+
 file(GLOB system_test_sources CONFIGURE_DEPENDS tests/*_test.cpp)
 foreach(source IN LISTS system_test_sources)
   cmake_path(GET source STEM name)
-  add_executable(${name} ${source} tests/support/main.cpp)
+  add_executable(${name} ${source} $<TARGET_OBJECTS:test_main>)
   file(STRINGS ${source} includes_thread REGEX "^#include <thread>")
   if(includes_thread)
     shoal_gtest(${name} threads)
@@ -71,10 +86,6 @@ endforeach()
 
 add_subdirectory(tests/readme)
 add_subdirectory(tests/interop)
-
-if(EXISTS "${PROJECT_SOURCE_DIR}/tests/chaos/CMakeLists.txt")
-  add_subdirectory(tests/chaos)
-endif()
 
 # Each public header compiles alone, with nothing but the public headers in sight.
 set(header_check_sources)

@@ -11,9 +11,9 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <shoal/barrier.hpp>
 #include <shoal/error.hpp>
 #include <shoal/object.hpp>
-#include <shoal/barrier.hpp>
 #include <shoal/queue.hpp>
 #include <string>
 #include <tuple>

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-def _ship(handle: object, descriptor: int, /) -> int | None: ...
 def _unship(index: int, /) -> int: ...
 
 class SegmentError(OSError):

@@ -1,15 +1,18 @@
-"""How handles travel through queues: by the persistent ids that C++ writes, too.
+"""How handles of queues, locks and the like are pickled: for a queue, a new process, or a pipe.
 
-Each is a tuple: the class, the index of the descriptor, and what that class needs to find its
-object behind it. Condition and Barrier add their own to that.
+In the items of queues each is a call of `arrive`, in which the indices of its descriptors stand
+for them. That is what C++ writes and reads, too (src/channel/handles.cpp).
 """
 
 from __future__ import annotations
 
 import functools
 import io
+import os
 import pickle
-from collections.abc import Callable
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import context, reduction
 from typing import Any
 
@@ -17,124 +20,145 @@ from . import _core
 
 
 class Shipped:
-    """A descriptor that travels beside a pickle; stands where `reduction.DupFd` does otherwise."""
+    """A descriptor that travels beside an item; stands where `reduction.DupFd` does otherwise."""
 
     def __init__(self, index: int) -> None:
         self.index = index
 
     def detach(self) -> int:
+        """A descriptor of the caller's own."""
         return _core._unship(self.index)
 
 
+class _Way(threading.local):
+    """What this thread asks a handle for its state for: a queue's pickler, a pipe, or neither."""
+
+    pickler: Pickler | None = None
+    pipe = False
+
+
+_way = _Way()
+
+
+@contextmanager
+def _on_the_way(pickler: Pickler | None, pipe: bool) -> Iterator[None]:
+    before = _way.pickler, _way.pipe
+    _way.pickler, _way.pipe = pickler, pipe
+    try:
+        yield
+    finally:
+        _way.pickler, _way.pipe = before
+
+
 def departing(handle: Any, descriptor: int) -> Any:
-    """What stands for a descriptor of `handle` in a pickle, for a queue or a new process."""
-    index = _core._ship(handle, descriptor)
-    if index is not None:
-        return Shipped(index)
-    context.assert_spawning(handle)
+    """What stands for a descriptor of `handle` in its state."""
+    if _way.pickler is not None:
+        return _way.pickler.ship(handle, descriptor)
+    if not _way.pipe:
+        context.assert_spawning(handle)
     return reduction.DupFd(descriptor)
 
 
-def _place(handle: Any) -> tuple[Any, ...]:
-    descriptor, in_slab, offset = handle._place()
-    return _core._ship(handle, descriptor), in_slab, offset
+def detached(*parts: Any) -> list[int]:
+    """The descriptors for which `parts` stand, all of them or none."""
+    descriptors: list[int] = []
+    try:
+        for part in parts:
+            descriptors.append(part.detach())
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return descriptors
 
 
-def _condition(condition: Any) -> tuple[Any, ...]:
-    place = _place(condition)
-    return place if condition._own_lock else (*place, condition._lock)
+# ---------------------------------------------------------------- through queues
 
-
-def _barrier(barrier: Any) -> tuple[Any, ...] | None:
-    if barrier._action is not None:
-        return None  # a function of Python: pickled as any object
-    timeout = barrier._timeout
-    return _place(barrier) if timeout is None else (*_place(barrier), round(timeout * 1e9))
-
-
-def _queue(queue: Any) -> tuple[Any, ...]:
-    indices = [_core._ship(queue, descriptor) for descriptor in queue.descriptors()]
-    return tuple(indices) if len(indices) == 3 else (*indices, None, None)
-
-
-def _at_place(handle: Any, index: int, in_slab: bool, offset: int) -> None:
-    handle._attach(_core._unship(index), in_slab, offset)
-
-
-def _with_lock(condition: Any, index: int, in_slab: bool, offset: int, lock: Any = None) -> None:
-    condition.__setstate__(((Shipped(index), in_slab, offset), lock))
-
-
-def _with_timeout(
-    barrier: Any, index: int, in_slab: bool, offset: int, timeout: int | None = None
-) -> None:
-    seconds = None if timeout is None else timeout / 1e9
-    barrier.__setstate__(((Shipped(index), in_slab, offset), None, seconds))
-
-
-def _with_hold(queue: Any, *indices: int | None) -> None:
-    queue.__setstate__(tuple(Shipped(index) for index in indices if index is not None))
-
-
-Form = tuple[str, Callable[[Any], "tuple[Any, ...] | None"], Callable[..., None]]
+_HANDLES = (
+    _core.Barrier,
+    _core.Condition,
+    _core.Event,
+    _core.Lock,
+    _core.Queue,
+    _core.RLock,
+    _core.Semaphore,
+)
 
 
 @functools.cache
-def _forms() -> dict[type, Form]:
+def _names() -> dict[type, str]:
     from . import queues, synchronize
 
-    forms: dict[type, Form] = {
-        cls: (f"shoal.{cls.__name__}", _place, _at_place)
-        for cls in (
-            synchronize.Lock,
-            synchronize.RLock,
-            synchronize.Semaphore,
-            synchronize.BoundedSemaphore,
-            synchronize.Event,
-        )
-    }
-    forms[synchronize.Condition] = "shoal.Condition", _condition, _with_lock
-    forms[synchronize.Barrier] = "shoal.Barrier", _barrier, _with_timeout
-    forms[queues.Queue] = "shoal.Queue", _queue, _with_hold
-    return forms
+    classes: list[type] = [getattr(synchronize, name) for name in synchronize.KINDS]
+    return {cls: f"shoal.{cls.__name__}" for cls in (*classes, queues.Queue)}
 
 
 @functools.cache
-def _classes() -> dict[str, tuple[Any, Callable[..., None]]]:
-    return {name: (cls, arrive) for cls, (name, _, arrive) in _forms().items()}
+def _classes() -> dict[str, Any]:
+    return {name: cls for cls, name in _names().items()}
 
 
-class _Pickler(reduction.ForkingPickler):
-    """Writes handles as persistent ids; of a class derived from theirs, as objects of Python."""
+class Pickler(reduction.ForkingPickler):
+    """Pickles an item of a queue, and gathers the descriptors of the handles in it."""
 
-    def persistent_id(self, obj: Any) -> Any:
-        form = _forms().get(type(obj))
-        if form is None:
-            return None
-        name, depart, _ = form
-        parts = depart(obj)
-        return None if parts is None else (name, *parts)
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.indices: dict[int, int] = {}
+        self.handles: list[Any] = []  # kept until the item is sent: the descriptors are theirs
+
+    def ship(self, handle: Any, descriptor: int) -> Shipped:
+        self.handles.append(handle)
+        return Shipped(self.indices.setdefault(descriptor, len(self.indices)))
+
+    def reducer_override(self, obj: Any) -> Any:
+        cls: Any = type(obj)
+        if not issubclass(cls, _HANDLES):
+            return NotImplemented
+        with _on_the_way(self, False):
+            state = obj.__getstate__()
+        name = _names().get(cls)
+        if name is None:  # derived from one of them: goes to Python only
+            return rebuild, (cls, state)
+        return arrive, (name, *cls._parts_of(state))
 
 
-class _Unpickler(pickle.Unpickler):
-    def persistent_load(self, pid: Any) -> Any:
-        try:
-            name, *parts = pid
-            cls, arrive = _classes()[name]
-        except (TypeError, ValueError, KeyError):
-            raise pickle.UnpicklingError(f"this is no handle of shoal: {pid!r}") from None
-        handle: Any = cls.__new__(cls)
-        arrive(handle, *parts)
-        return handle
-
-
-def dumps(obj: Any) -> memoryview:
-    """`obj` as the queue writes it when there are handles in it."""
+def dumps(obj: Any) -> Any:
+    """The pickle of an item, or a tuple: that, its descriptors, and what keeps them open."""
     buffer = io.BytesIO()
-    _Pickler(buffer).dump(obj)
-    return buffer.getbuffer()
+    pickler = Pickler(buffer)
+    pickler.dump(obj)
+    if not pickler.handles:
+        return buffer.getbuffer()
+    return buffer.getbuffer(), tuple(pickler.indices), pickler.handles
 
 
-def loads(data: memoryview) -> Any:
-    """What `dumps`, or C++, has written."""
-    return _Unpickler(io.BytesIO(data)).load()
+def arrive(name: str, *parts: Any) -> Any:
+    """The handle of the class `name` for which these parts stand in an item."""
+    try:
+        cls = _classes()[name]
+        state = cls._state_of(parts)
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise pickle.UnpicklingError(f"this is no handle of shoal: {(name, *parts)!r}") from None
+    return rebuild(cls, state)
+
+
+def rebuild(cls: Any, state: Any) -> Any:
+    handle = cls.__new__(cls)
+    handle.__setstate__(state)
+    return handle
+
+
+# ---------------------------------------------------------------- through pipes
+
+
+def _reduce(handle: Any) -> Any:
+    with _on_the_way(None, True):
+        return rebuild, (type(handle), handle.__getstate__())
+
+
+def may_travel(cls: type) -> None:
+    """Lets handles of this class through the standard library's pipes, as its connections are.
+
+    They are served by a thread of their sender, which must live until they have arrived.
+    """
+    reduction.ForkingPickler.register(cls, _reduce)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import traceback
-from multiprocessing import context, reduction
+from multiprocessing import context
 from queue import Empty, Full
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _core
-from ._handles import departing
+from ._handles import Shipped, departing, detached, dumps, may_travel
 
 if TYPE_CHECKING:
     from multiprocessing.queues import JoinableQueue, SimpleQueue
@@ -71,13 +72,13 @@ class Queue(_core.Queue, Generic[T]):
         return queue
 
     @classmethod
-    def attach(cls, *descriptors: int) -> Queue[T]:
+    def attach(cls, descriptor: int, *sockets: int) -> Queue[T]:
         """The queue behind a descriptor that this program inherited; takes it over.
 
         With all of `descriptors`, handles can travel through it; else only other objects.
         """
         queue = cls.__new__(cls)
-        queue._attach(*descriptors)
+        queue._attach(descriptor, *sockets)
         return queue
 
     @staticmethod
@@ -117,8 +118,23 @@ class Queue(_core.Queue, Generic[T]):
     def __getstate__(self) -> Any:
         return tuple(departing(self, descriptor) for descriptor in self.descriptors())
 
+    @staticmethod
+    def _parts_of(state: Any) -> tuple[Any, ...]:
+        indices = tuple(part.index for part in state)
+        return indices if len(indices) == 3 else (*indices, None, None)
+
+    @staticmethod
+    def _state_of(parts: tuple[Any, ...]) -> Any:
+        return tuple(Shipped(index) for index in parts if index is not None)
+
     def __setstate__(self, state: Any) -> None:
-        self._attach(*(part.detach() for part in state))
+        descriptors = detached(*state)
+        try:
+            self._attach(*descriptors)
+        except BaseException:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -134,7 +150,7 @@ def _put_with_hook(put: Any) -> Any:
         self: Any, obj: Any, block: bool = True, timeout: float | None = None
     ) -> None:
         try:
-            reduction.ForkingPickler.dumps(obj)
+            dumps(obj)
         except Exception as error:
             if self._closed:
                 raise ValueError(f"Queue {self!r} is closed") from None
@@ -148,3 +164,6 @@ def _put_with_hook(put: Any) -> Any:
 
 def _put_nowait(self: Any, obj: Any) -> None:
     self.put(obj, False)
+
+
+may_travel(Queue)

@@ -16,7 +16,9 @@ from threading import BrokenBarrierError, current_thread
 from typing import Any, Literal, TypeVar
 
 from . import _core
-from ._handles import departing
+from ._handles import Shipped, departing, detached, may_travel
+
+KINDS = ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "RLock", "Semaphore")
 
 __all__ = [
     "Barrier",
@@ -52,14 +54,29 @@ def _is_place(value: object) -> bool:
 
 
 def _unpicklable(handle: Any) -> pickle.UnpicklingError:
-    return pickle.UnpicklingError(f"this is not what a {type(handle).__name__} was pickled as")
+    name = type(handle).__name__
+    article = "an" if name[0] in "AEIOU" else "a"
+    return pickle.UnpicklingError(f"this is not what {article} {name} was pickled as")
 
 
 def _arrived(handle: Any, place: Place) -> tuple[int, bool, int]:
     if not _is_place(place):
         raise _unpicklable(handle)
     descriptor, in_slab, offset = place
-    return descriptor.detach(), in_slab, offset
+    return detached(descriptor)[0], in_slab, offset
+
+
+class _AtPlace:
+    """How the parts in an item of a queue make the state of a handle, and the other way round."""
+
+    @staticmethod
+    def _parts_of(state: Any) -> tuple[Any, ...]:
+        shipped, in_slab, offset = state
+        return shipped.index, in_slab, offset
+
+    @staticmethod
+    def _state_of(parts: tuple[Any, ...]) -> Any:
+        return Shipped(parts[0]), *parts[1:]
 
 
 def _named(handle: Any) -> str:
@@ -133,7 +150,7 @@ class _LockParts:
         return "SomeOtherThread" if mine else "SomeOtherProcess"
 
 
-class Lock(_core.Lock, _LockParts):
+class Lock(_core.Lock, _LockParts, _AtPlace):
     """A non-recursive lock, held by a process and released by any process.
 
     When the holder dies, killed or by a normal exit, the next `acquire` has the lock and issues
@@ -179,7 +196,7 @@ class Lock(_core.Lock, _LockParts):
         return f"<{type(self).__name__}(owner={self._holder_name()}{_named(self)})>"
 
 
-class RLock(_core.RLock, _LockParts):
+class RLock(_core.RLock, _LockParts, _AtPlace):
     """A recursive lock, held by a thread, which may acquire it again and releases it as often.
 
     AssertionError where another thread releases it. When its thread ends or its process dies, the
@@ -225,7 +242,7 @@ class RLock(_core.RLock, _LockParts):
         return f"<{type(self).__name__}({holder}, {count}{_named(self)})>"
 
 
-class Semaphore(_core.Semaphore):
+class Semaphore(_core.Semaphore, _AtPlace):
     """A number of permits.
 
     With ``track_holders=True`` the permits of a process that died are given back; without it
@@ -297,7 +314,7 @@ class BoundedSemaphore(Semaphore):
         return f"<{type(self).__name__}(value={value}, maxvalue={self._most}{_named(self)})>"
 
 
-class Event(_core.Event):
+class Event(_core.Event, _AtPlace):
     """A flag to wait for. `set` may be called in a signal handler, and wakes at once."""
 
     def __init__(self, *, ctx: context.BaseContext | None = None, name: str | None = None) -> None:
@@ -393,6 +410,15 @@ class Condition(_core.Condition):
     def _wait_semaphore(self) -> _Count:
         return _Count(lambda: 0)
 
+    @staticmethod
+    def _parts_of(state: Any) -> tuple[Any, ...]:
+        place, lock = state
+        return (*_AtPlace._parts_of(place), *(() if lock is None else (lock,)))
+
+    @staticmethod
+    def _state_of(parts: tuple[Any, ...]) -> Any:
+        return _AtPlace._state_of(parts[:3]), *(parts[3:] or (None,))
+
     def __getstate__(self) -> tuple[Place, Any]:
         return _departing(self), None if self._own_lock else self._lock
 
@@ -456,6 +482,17 @@ class Barrier(_core.Barrier):
         """
         return self._wait(self._timeout if timeout is None else timeout, self._action)
 
+    @staticmethod
+    def _parts_of(state: Any) -> tuple[Any, ...]:
+        place, action, timeout = state
+        more = (None if timeout is None else round(timeout * 1e9), action)  # nanoseconds
+        return (*_AtPlace._parts_of(place), *(more if action else more[: timeout is not None]))
+
+    @staticmethod
+    def _state_of(parts: tuple[Any, ...]) -> Any:
+        timeout, action = (*parts[3:], None, None)[:2]
+        return _AtPlace._state_of(parts[:3]), action, None if timeout is None else timeout / 1e9
+
     def __getstate__(self) -> tuple[Place, Any, float | None]:
         return _departing(self), self._action, self._timeout
 
@@ -470,3 +507,7 @@ class Barrier(_core.Barrier):
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
         state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
         return f"<{kind} at {id(self):#x}: {state}>"
+
+
+for _kind in KINDS:
+    may_travel(globals()[_kind])

@@ -39,6 +39,7 @@ bool lock_argument(PyObject* lock, std::shared_ptr<sync::LockCore>& core) {
   if (lock == Py_None) return true;
   core = lock_core_of(lock);
   if (core == nullptr) {
+    if (PyErr_Occurred() != nullptr) return false;  // a lock, but one that was never initialised
     PyErr_Format(PyExc_TypeError, "Condition() needs a shoal Lock or RLock, not %s",
                  Py_TYPE(lock)->tp_name);
   }

@@ -69,7 +69,8 @@ PyObject* release(LockCore& core) {
 std::shared_ptr<LockCore> lock_core_of(PyObject* object) {
   const bool is_lock =
       PyObject_TypeCheck(object, lock_type) || PyObject_TypeCheck(object, rlock_type);
-  return is_lock ? share_of<LockCore>(object) : nullptr;
+  if (!is_lock || core_of<LockCore>(object) == nullptr) return nullptr;
+  return share_of<LockCore>(object);
 }
 
 int initialise_rlock(PyObject* object, std::shared_ptr<LockCore> core) {

@@ -15,7 +15,8 @@ PyObject* release(sync::LockCore& core);
 /// Tells that a lock came from the dead; false where the warning was turned into an error.
 bool warn_if_from_dead(const sync::LockCore& core, sync::Taken taken);
 
-/// The core of a shoal Lock or RLock; nullptr, without an error, for anything else.
+/// The core of a shoal Lock or RLock; nullptr for anything else, and with ValueError set for one
+/// that was never initialised.
 std::shared_ptr<sync::LockCore> lock_core_of(PyObject* object);
 /// Makes a new RLock object one of this core. 0, or -1 with an error set.
 int initialise_rlock(PyObject* object, std::shared_ptr<sync::LockCore> core);

@@ -18,10 +18,9 @@ void add_type(nb::module_& module, const char* name, PyObject* type) {
 NB_MODULE(_core, module) {
   using namespace shoal::python;
   module.doc() = "The core of shoal; import shoal instead.";
-  if (!add_exceptions(module.ptr()) || !find_pickler()) nb::raise_python_error();
+  if (!add_exceptions(module.ptr()) || !find_unpickler()) nb::raise_python_error();
   install_interrupt_check();
-  static PyMethodDef functions[] = {{"_ship", ship, METH_VARARGS, nullptr},
-                                    {"_unship", unship, METH_O, nullptr},
+  static PyMethodDef functions[] = {{"_unship", unship, METH_O, nullptr},
                                     {nullptr, nullptr, 0, nullptr}};
   if (PyModule_AddFunctions(module.ptr(), functions) != 0) nb::raise_python_error();
   add_type(module, "Barrier", make_barrier_type(module.ptr()));

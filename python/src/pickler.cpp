@@ -11,11 +11,6 @@
 
 namespace shoal::python {
 
-struct Shipping {
-  shm::Shipment shipment;
-  std::vector<Ref> handles;
-};
-
 namespace {
 
 // Opcodes of the pickle format, protocol 5 (pickletools.opcodes names and explains them).
@@ -30,10 +25,7 @@ constexpr unsigned char kShortBinBytes = 'C';
 constexpr unsigned char kBinBytes8 = 0x8e;
 constexpr unsigned char kStop = '.';
 
-// Keeps the handles that are pickled alive, as their descriptors are borrowed.
-thread_local Shipping* pickling = nullptr;
-
-PyObject* dumps_function = nullptr;  // multiprocessing.reduction.ForkingPickler.dumps
+PyObject* dumps_function = nullptr;  // shoal._handles.dumps, found when first used
 PyObject* loads_function = nullptr;  // pickle.loads
 
 std::span<const std::byte> span_of(const void* data, std::size_t size) noexcept {
@@ -76,25 +68,10 @@ PyObject* unpickled(std::span<const std::byte> bytes) {
   return view ? PyObject_CallOneArg(loads_function, view.get()) : nullptr;
 }
 
-// The descriptors stay the record's; each handle duplicates its own.
-PyObject* unpacked(std::span<const std::byte> bytes, const ring::Record& record) {
-  const Ref module(PyImport_ImportModule("shoal._handles"));
-  auto* data = const_cast<char*>(reinterpret_cast<const char*>(bytes.data()));
-  const Ref view(PyMemoryView_FromMemory(data, static_cast<Py_ssize_t>(bytes.size()), PyBUF_READ));
-  if (!module || !view) return nullptr;
-  std::vector<int> fds;
-  for (const auto& fd : record.fds) fds.push_back(fd.get());
-  shm::Shipment shipment(std::move(fds));
+PyObject* unpacked(std::span<const std::byte> bytes, ring::Record& record) {
+  shm::Shipment shipment(std::move(record.fds));
   const shm::Shipment::Scope scope(shipment);
-  return PyObject_CallMethod(module.get(), "loads", "(O)", view.get());
-}
-
-template <class Function>
-PyObject* while_shipping(Shipping& shipping, Function function) {
-  Shipping* const before = std::exchange(pickling, &shipping);
-  PyObject* result = function();
-  pickling = before;
-  return result;
+  return unpickled(bytes.subspan(sizeof(ring::Parcel::number)));
 }
 
 template <class Number>
@@ -114,15 +91,22 @@ std::size_t bytes_pickled(std::span<const std::byte> start, std::uint64_t bytes)
   return std::memcmp(expected.data(), start.data(), kBytesPrefix) == 0 ? size : 0;
 }
 
-bool find_pickler() {
-  const Ref reduction(PyImport_ImportModule("multiprocessing.reduction"));
+bool find_unpickler() {
   const Ref pickle(PyImport_ImportModule("pickle"));
-  if (!reduction || !pickle) return false;
-  const Ref pickler(PyObject_GetAttrString(reduction.get(), "ForkingPickler"));
-  if (!pickler) return false;
-  dumps_function = PyObject_GetAttrString(pickler.get(), "dumps");
+  if (!pickle) return false;
   loads_function = PyObject_GetAttrString(pickle.get(), "loads");
-  return dumps_function != nullptr && loads_function != nullptr;
+  return loads_function != nullptr;
+}
+
+// It needs this module, so it cannot be there when this one is made.
+PyObject* pickled_by_python(PyObject* object) {
+  if (dumps_function == nullptr) {
+    const Ref module(PyImport_ImportModule("shoal._handles"));
+    if (!module) return nullptr;
+    dumps_function = PyObject_GetAttrString(module.get(), "dumps");
+    if (dumps_function == nullptr) return nullptr;
+  }
+  return PyObject_CallOneArg(dumps_function, object);
 }
 
 Payload::Payload() = default;
@@ -205,11 +189,9 @@ void Payload::set_bytes(PyObject* object) {
 }
 
 bool Payload::set_pickled(PyObject* object) {
-  Shipping found;
-  const Ref pickled(
-      while_shipping(found, [&] { return PyObject_CallOneArg(dumps_function, object); }));
-  if (!found.handles.empty()) return pickled && set_parcel(object);
-  return pickled && set_buffer(pickled.get(), 0);
+  const Ref pickled(pickled_by_python(object));
+  if (!pickled) return false;
+  return PyTuple_Check(pickled.get()) ? set_parcel(pickled.get()) : set_buffer(pickled.get(), 0);
 }
 
 bool Payload::set_buffer(PyObject* pickled, std::size_t part) {
@@ -220,57 +202,37 @@ bool Payload::set_buffer(PyObject* pickled, std::size_t part) {
   return true;
 }
 
-// There are handles in it: pickled again, in the form that both languages read. That asks for each
-// object whether it is a handle, which is too slow for those that are not.
-bool Payload::set_parcel(PyObject* object) {
-  const Ref module(PyImport_ImportModule("shoal._handles"));
-  if (!module) return false;
-  shipping_ = std::make_unique<Shipping>();
-  const Ref pickled(while_shipping(
-      *shipping_, [&] { return PyObject_CallMethod(module.get(), "dumps", "(O)", object); }));
-  if (!pickled || !set_buffer(pickled.get(), 1)) return false;
-  parcel_.fds = shipping_->shipment.fds();
+// The pickle, the descriptors, and the handles that own them: all kept with the tuple.
+bool Payload::set_parcel(PyObject* pickled) {
+  PyObject* fds = PyTuple_GetItem(pickled, 1);
+  if (fds == nullptr || !set_buffer(PyTuple_GET_ITEM(pickled, 0), 1)) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fds); ++i) {
+    fds_.push_back(static_cast<int>(PyLong_AsLong(PyTuple_GET_ITEM(fds, i))));
+  }
+  owner_ = Ref(Py_NewRef(pickled));
+  parcel_.fds = fds_;
   parts_[0] = span_of(&parcel_.number, sizeof parcel_.number);
   encoding_ = ring::Encoding::kParcel;
   return true;
 }
 
-PyObject* ship(PyObject*, PyObject* args) {
-  PyObject* handle = nullptr;
-  int fd = -1;
-  if (PyArg_ParseTuple(args, "Oi", &handle, &fd) == 0) return nullptr;
-  if (pickling == nullptr) Py_RETURN_NONE;
-  try {
-    pickling->handles.emplace_back(Py_NewRef(handle));
-    return PyLong_FromSize_t(pickling->shipment.add(fd));
-  } catch (...) {
-    return raise_current_exception();
-  }
-}
-
 PyObject* unship(PyObject*, PyObject* index) {
-  const long number = PyLong_AsLong(index);
-  if (number == -1 && PyErr_Occurred() != nullptr) return nullptr;
-  const auto* shipment = shm::Shipment::current();
-  const int fd =
-      shipment == nullptr || number < 0 ? -1 : shipment->at(static_cast<std::size_t>(number));
-  if (fd < 0) {
-    PyErr_SetString(PyExc_EOFError,
-                    "a handle without its descriptor, which was lost: a queue that was attached by "
-                    "its descriptor alone has no handles in it");
-    return nullptr;
-  }
+  const std::size_t number = PyLong_AsSize_t(index);
+  if (PyErr_Occurred() != nullptr) return nullptr;
   try {
-    return PyLong_FromLong(os::duplicate(fd, "a handle").release());
+    auto* shipment = shm::Shipment::current();
+    os::Fd fd = shipment == nullptr ? os::Fd() : shipment->take(number, "a handle");
+    if (fd) return PyLong_FromLong(fd.release());
+    PyErr_SetString(PyExc_EOFError, "a handle without its descriptor");
+    return nullptr;
   } catch (...) {
     return raise_current_exception();
   }
 }
 
-PyObject* object_from(std::span<const std::byte> bytes, const ring::Record& record) {
+PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record) {
   switch (record.encoding) {
-    case ring::Encoding::kParcel:
-      return unpacked(bytes.subspan(sizeof(ring::Parcel::number)), record);
+    case ring::Encoding::kParcel: return unpacked(bytes, record);
     case ring::Encoding::kPickle: return unpickled(bytes);
     case ring::Encoding::kInt64:
       if (bytes.size() == 8) return PyLong_FromLongLong(number_in<long long>(bytes));

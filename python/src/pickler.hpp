@@ -5,15 +5,13 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <span>
+#include <vector>
 
 #include "python.hpp"
 #include "ring/ring.hpp"
 
 namespace shoal::python {
-
-struct Shipping;
 
 /// A record's payload in up to three parts, and what keeps them alive. Built and used with the
 /// interpreter's lock held; the parts stay readable without it.
@@ -43,7 +41,7 @@ class Payload {
   void set_bytes(PyObject* object);
   bool set_pickled(PyObject* object);
   bool set_buffer(PyObject* pickled, std::size_t part);
-  bool set_parcel(PyObject* object);
+  bool set_parcel(PyObject* pickled);
   void number(ring::Encoding encoding, const void* value) noexcept;
   void short_pickle(unsigned char opcode) noexcept;
   void wrapped(std::size_t prefix, const void* data, std::size_t size, PyObject* owner) noexcept;
@@ -55,17 +53,15 @@ class Payload {
   Ref owner_;
   Py_buffer buffer_{};
   bool has_buffer_ = false;
-  std::unique_ptr<Shipping> shipping_;  // of one that has handles in it
+  std::vector<int> fds_;  // of the handles in it, which owner_ keeps
   ring::Parcel parcel_;
 };
 
 /// The object that a record's bytes stand for: a new reference, or nullptr with an error set.
-PyObject* object_from(std::span<const std::byte> bytes, const ring::Record& record);
+/// Takes the descriptors of the record.
+PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record);
 
-/// _ship(handle, descriptor): the index of the descriptor in what this thread is pickling for a
-/// queue, or None where it does nothing of the kind. _unship(index): a descriptor of the caller's
-/// own, of what this thread is unpickling.
-PyObject* ship(PyObject* module, PyObject* args);
+/// _unship(index): a descriptor of the caller's own, of the item that this thread is unpickling.
 PyObject* unship(PyObject* module, PyObject* index);
 
 /// Bytes before the content of a large bytes object in its pickle, as Payload writes it.
@@ -74,7 +70,7 @@ constexpr std::size_t kBytesPrefix = 11;
 /// stands for one and that is large; else 0.
 std::size_t bytes_pickled(std::span<const std::byte> start, std::uint64_t bytes) noexcept;
 
-/// Finds Python's pickler. False with an error set.
-bool find_pickler();
+/// Finds Python's unpickler. False with an error set.
+bool find_unpickler();
 
 }  // namespace shoal::python

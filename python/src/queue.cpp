@@ -197,7 +197,7 @@ class LargeBytes {
   }
 
   // The object, if it is what came: another consumer may have taken the one that was announced.
-  PyObject* take(const ring::Record& record) {
+  PyObject* take(ring::Record& record) {
     if (record.encoding != ring::Encoding::kPickle ||
         bytes_pickled(prefix_, record.bytes) != size_) {
       return object_from(joined(record.bytes), record);
@@ -340,8 +340,9 @@ PyObject* queue_attach(PyObject* self, PyObject* args) {
   try {
     std::vector<int> descriptors;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); ++i) {
-      descriptors.push_back(static_cast<int>(PyLong_AsLong(PyTuple_GET_ITEM(args, i))));
-      if (PyErr_Occurred() != nullptr) return nullptr;
+      int fd = -1;
+      if (PyArg_Parse(PyTuple_GET_ITEM(args, i), "i", &fd) == 0) return nullptr;
+      descriptors.push_back(fd);
     }
     if (!initialise(self, [&] { return channel::QueueCore::attach(descriptors); })) return nullptr;
     Py_RETURN_NONE;

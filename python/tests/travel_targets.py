@@ -16,6 +16,14 @@ def tell(handles: Any, answers: Any) -> None:
         answers.put((type(handle).__name__, is_disturbed(handle)))
 
 
+def tell_from_pipe(pipe: Any, answers: Any) -> None:
+    for handle in iter(pipe.recv, None):
+        if type(handle).__name__ == "Queue":
+            answers.put(("Queue", handle.get()))
+        else:
+            answers.put((type(handle).__name__, is_disturbed(handle)))
+
+
 def echo(there: Any, back: Any) -> None:
     for item in iter(there.get, None):
         back.put(item)

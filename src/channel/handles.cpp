@@ -25,9 +25,14 @@
 namespace shoal {
 namespace {
 
-// A handle is a persistent id: a tuple of its type, the index of its descriptor, whether it lies in
-// a slab, and where. Some have more to tell behind these.
+// A handle is written as a call of this function of Python, which C++ reads without calling it:
+// arrive(type, index of its descriptor, whether it lies in a slab, and where). Some have more to
+// tell behind these.
 constexpr std::size_t kParts = 4;
+const Global& arrive() {
+  static const Global function{"shoal._handles", "arrive"};
+  return function;
+}
 
 constexpr const char* kQueue = "shoal.Queue";
 constexpr const char* kLock = "shoal.Lock";
@@ -38,29 +43,34 @@ constexpr const char* kEvent = "shoal.Event";
 constexpr const char* kCondition = "shoal.Condition";
 constexpr const char* kBarrier = "shoal.Barrier";
 
+using Owner = std::shared_ptr<const void>;
+
 // Index of the descriptor in what is being sent.
-std::int64_t ship(const char* type, int fd) {
+std::int64_t ship(const char* type, int fd, Owner owner) {
   auto* shipment = shm::Shipment::current();
   if (shipment == nullptr) {
     throw ProcessError(std::string(type) +
                        " can only be sent through a queue, or as an argument of a process that is "
                        "being started; give it a name and open() it elsewhere");
   }
-  return static_cast<std::int64_t>(shipment->add(fd));
+  return static_cast<std::int64_t>(shipment->add(fd, std::move(owner)));
 }
 
-void encode_handle(pickle::Encoder& encoder, Tuple parts) {
-  encoder.persistent_id(Object(std::move(parts)));
+Object as_object(Tuple parts) {
+  return Object(Reduce{.callable = Object(arrive()), .args = Object(std::move(parts))});
 }
 
 // What stands for an object of sync/.
-Tuple place_of(const char* type, const sync::Place& place) {
-  return {{Object(type), Object(ship(type, place.segment().fd())), Object(place.in_slab()),
+template <class Core>
+Tuple parts_for(const char* type, const std::shared_ptr<Core>& core) {
+  const sync::Place& place = core->place();
+  return {{Object(type), Object(ship(type, place.segment().fd(), core)), Object(place.in_slab()),
            Object(static_cast<std::int64_t>(place.offset()))}};
 }
 
-void encode_place(pickle::Encoder& encoder, const char* type, const sync::Place& place) {
-  encode_handle(encoder, place_of(type, place));
+template <class Core>
+void encode_core(pickle::Encoder& encoder, const char* type, const std::shared_ptr<Core>& core) {
+  encoder.object(as_object(parts_for(type, core)));
 }
 
 struct Arrived {
@@ -69,33 +79,37 @@ struct Arrived {
   std::uint64_t offset = 0;
 };
 
-bool is_handle(const Object& object, const char* type) {
-  const auto* handle = object.get_if<PersistentId>();
-  if (handle == nullptr) return false;
-  const auto* parts = handle->id.get_if<Tuple>();
-  if (parts == nullptr || parts->items.size() < kParts) return false;
-  const auto* name = parts->items[0].get_if<std::string>();
-  return name != nullptr && *name == type;
+// The parts of a handle, or nullptr.
+const std::vector<Object>* find_parts(const Object& object) {
+  const auto* call = object.get_if<Reduce>();
+  if (call == nullptr) return nullptr;
+  const auto* function = call->callable.get_if<Global>();
+  const auto* parts = call->args.get_if<Tuple>();
+  if (function == nullptr || *function != arrive() || parts == nullptr) return nullptr;
+  return parts->items.size() < kParts ? nullptr : &parts->items;
 }
 
-// The descriptor stays the shipment's: the handle gets one of its own.
-os::Fd unship(const Object& index, const char* type) {
-  const auto* shipment = shm::Shipment::current();
-  const auto* number = index.get_if<std::int64_t>();
-  const int borrowed = shipment == nullptr || number == nullptr
-                           ? -1
-                           : shipment->at(static_cast<std::size_t>(*number));
-  if (borrowed < 0) {
-    throw PickleError("a " + std::string(type) + " without its descriptor, which was lost: " +
-                      "a queue that was attached by its descriptor alone has no handles in it");
-  }
-  return os::duplicate(borrowed, type);
+bool is_handle(const Object& object, const char* type) {
+  const auto* parts = find_parts(object);
+  const auto* name = parts == nullptr ? nullptr : parts->front().get_if<std::string>();
+  return name != nullptr && *name == type;
 }
 
 const std::vector<Object>& parts_of(const Object& object, const char* type) {
   if (!is_handle(object, type))
     throw PickleError("expected a " + std::string(type) + ", found " + describe(object));
-  return object.get<PersistentId>().id.get<Tuple>().items;
+  return *find_parts(object);
+}
+
+os::Fd unship(const Object& index, const char* type) {
+  auto* shipment = shm::Shipment::current();
+  const auto* number = index.get_if<std::int64_t>();
+  os::Fd file;
+  if (shipment != nullptr && number != nullptr) {
+    file = shipment->take(static_cast<std::size_t>(*number), type);
+  }
+  if (!file) throw PickleError("a " + std::string(type) + " without its descriptor");
+  return file;
 }
 
 Arrived decode_handle(const Object& object, const char* type) {
@@ -120,10 +134,11 @@ std::shared_ptr<sync::LockCore> decode_lock(const Object& object, sync::LockCore
 
 // A queue's hold goes with it: its descriptors have the places of the other parts.
 void detail::encode_queue(pickle::Encoder& encoder, const QueueBase& queue) {
-  const ring::Hold& hold = queue.core()->hold();
-  const auto end = [&](int fd) { return hold ? Object(ship(kQueue, fd)) : Object(); };
-  encode_handle(encoder, {{Object(kQueue), Object(ship(kQueue, queue.descriptor())), end(hold.in()),
-                           end(hold.out())}});
+  const auto& core = queue.core();
+  const ring::Hold& hold = core->hold();
+  const auto part = [&](int fd) { return fd == -1 ? Object() : Object(ship(kQueue, fd, core)); };
+  encoder.object(
+      as_object({{Object(kQueue), part(core->segment().fd()), part(hold.in()), part(hold.out())}}));
 }
 std::shared_ptr<channel::QueueCore> detail::decode_queue(const Object& object) {
   const auto& parts = parts_of(object, kQueue);
@@ -134,21 +149,21 @@ std::shared_ptr<channel::QueueCore> detail::decode_queue(const Object& object) {
 }
 
 void Codec<Lock>::encode(pickle::Encoder& encoder, const Lock& lock) {
-  encode_place(encoder, kLock, lock.core()->place());
+  encode_core(encoder, kLock, lock.core());
 }
 Lock Codec<Lock>::decode(const Object& object) {
   return Lock(decode_lock(object, sync::LockCore::Type::kLock));
 }
 
 void Codec<RLock>::encode(pickle::Encoder& encoder, const RLock& lock) {
-  encode_place(encoder, kRLock, lock.core()->place());
+  encode_core(encoder, kRLock, lock.core());
 }
 RLock Codec<RLock>::decode(const Object& object) {
   return RLock(decode_lock(object, sync::LockCore::Type::kRLock));
 }
 
 void Codec<Semaphore>::encode(pickle::Encoder& encoder, const Semaphore& semaphore) {
-  encode_place(encoder, kSemaphore, semaphore.core()->place());
+  encode_core(encoder, kSemaphore, semaphore.core());
 }
 // The two differ in what they were made with, which the object itself knows.
 Semaphore Codec<Semaphore>::decode(const Object& object) {
@@ -157,14 +172,14 @@ Semaphore Codec<Semaphore>::decode(const Object& object) {
       decode_core<sync::SemaphoreCore>(object, bounded ? kBoundedSemaphore : kSemaphore));
 }
 void Codec<BoundedSemaphore>::encode(pickle::Encoder& encoder, const BoundedSemaphore& semaphore) {
-  encode_place(encoder, kBoundedSemaphore, semaphore.core()->place());
+  encode_core(encoder, kBoundedSemaphore, semaphore.core());
 }
 BoundedSemaphore Codec<BoundedSemaphore>::decode(const Object& object) {
   return BoundedSemaphore(decode_core<sync::SemaphoreCore>(object, kBoundedSemaphore));
 }
 
 void Codec<Event>::encode(pickle::Encoder& encoder, const Event& event) {
-  encode_place(encoder, kEvent, event.core()->place());
+  encode_core(encoder, kEvent, event.core());
 }
 Event Codec<Event>::decode(const Object& object) {
   return Event(decode_core<sync::EventCore>(object, kEvent));
@@ -172,14 +187,13 @@ Event Codec<Event>::decode(const Object& object) {
 
 // With the lock that it was given, if any.
 void Codec<Condition>::encode(pickle::Encoder& encoder, const Condition& condition) {
-  const auto& core = *condition.core();
-  Tuple parts = place_of(kCondition, core.place());
-  if (!core.own_lock()) {
-    const bool plain = core.lock()->type() == sync::LockCore::Type::kLock;
-    parts.items.emplace_back(
-        PersistentId{Object(place_of(plain ? kLock : kRLock, core.lock()->place()))});
+  const auto& core = condition.core();
+  Tuple parts = parts_for(kCondition, core);
+  if (!core->own_lock()) {
+    const bool plain = core->lock()->type() == sync::LockCore::Type::kLock;
+    parts.items.push_back(as_object(parts_for(plain ? kLock : kRLock, core->lock())));
   }
-  encode_handle(encoder, std::move(parts));
+  encoder.object(as_object(std::move(parts)));
 }
 Condition Codec<Condition>::decode(const Object& object) {
   const auto& parts = parts_of(object, kCondition);
@@ -199,12 +213,15 @@ void Codec<Barrier>::encode(pickle::Encoder& encoder, const Barrier& barrier) {
         "a barrier with an action cannot be sent to a process that is not forked: make one without "
         "it, and let each party do what the party with index 0 is to do");
   }
-  Tuple parts = place_of(kBarrier, barrier.core()->place());
+  Tuple parts = parts_for(kBarrier, barrier.core());
   if (const auto timeout = barrier.timeout()) parts.items.emplace_back(timeout->count());
-  encode_handle(encoder, std::move(parts));
+  encoder.object(as_object(std::move(parts)));
 }
 Barrier Codec<Barrier>::decode(const Object& object) {
   const auto& parts = parts_of(object, kBarrier);
+  if (parts.size() > kParts + 1) {
+    throw PickleError("a barrier whose action is a function of Python cannot be used here");
+  }
   Barrier barrier(decode_core<sync::BarrierCore>(object, kBarrier));
   if (parts.size() > kParts) {
     barrier.timeout_ = std::chrono::nanoseconds(parts[kParts].get<std::int64_t>());

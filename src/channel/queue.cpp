@@ -38,7 +38,6 @@ struct QueueBase::Freight::State {
   ByteBuffer buffer;
   shm::Shipment shipment;
   std::optional<shm::Shipment::Scope> scope;
-  std::vector<os::Fd> arrived;
   bool of_thread = false;
   bool in_use = false;
 
@@ -64,7 +63,6 @@ QueueBase::Freight::~Freight() {
     return;
   }
   if (!state_->shipment.fds().empty()) state_->shipment = {};
-  state_->arrived.clear();
   if (state_->buffer.capacity() > kMostKept) state_->buffer = ByteBuffer();
   state_->in_use = false;
 }
@@ -72,10 +70,7 @@ QueueBase::Freight::~Freight() {
 ByteBuffer& QueueBase::Freight::bytes() noexcept { return state_->buffer; }
 
 void QueueBase::Freight::arrives(std::vector<os::Fd> fds) {
-  std::vector<int> numbers;
-  for (const auto& fd : fds) numbers.push_back(fd.get());
-  state_->arrived = std::move(fds);
-  state_->shipment = shm::Shipment(std::move(numbers));
+  state_->shipment = shm::Shipment(std::move(fds));
 }
 
 QueueBase::QueueBase(const QueueOptions& options) : core_(make_core(options)) {}

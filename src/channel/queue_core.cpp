@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "os/socket.hpp"
+
 namespace shoal::channel {
 namespace {
 
@@ -60,16 +62,24 @@ std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors) {
     throw std::invalid_argument("a queue is attached by one descriptor or by three, not by " +
                                 std::to_string(descriptors.size()));
   }
+  for (const int fd : descriptors.subspan(1)) {
+    if (!os::is_message_socket(fd)) {
+      throw std::invalid_argument("descriptor " + std::to_string(fd) +
+                                  " is none of the sockets of a queue");
+    }
+  }
   os::Fd file(descriptors[0]);
-  std::shared_ptr<shm::Segment> segment;
   try {
-    segment = shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size());
+    auto core = std::make_shared<QueueCore>(
+        shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size()));
+    if (descriptors.size() == 3) {
+      core->ring_.segment().accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
+    }
+    return core;
   } catch (...) {
     file.release();  // it stays the caller's
     throw;
   }
-  if (descriptors.size() == 3) segment->accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
-  return std::make_shared<QueueCore>(std::move(segment));
 }
 
 std::vector<int> QueueCore::descriptors() const {

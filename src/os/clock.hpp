@@ -38,4 +38,6 @@ class Deadline {
   Clock::time_point at_;
 };
 
+inline Deadline earlier(Deadline a, Deadline b) noexcept { return a.at() < b.at() ? a : b; }
+
 }  // namespace shoal::os

@@ -116,6 +116,14 @@ Received try_peek(int socket, Message& message, std::size_t most) {
   return receive_message(socket, message, most, MSG_PEEK);
 }
 
+bool is_message_socket(int fd) noexcept {
+  int domain = 0;
+  int type = 0;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
 void discard(int socket) noexcept {
   // Without room for them, the kernel closes the descriptors.
   while (::recv(socket, nullptr, 0, MSG_DONTWAIT | MSG_TRUNC) < 0 && errno == EINTR) {

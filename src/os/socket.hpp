@@ -49,6 +49,8 @@ enum class Received {
 Received try_receive(const Fd& socket, Message& message, std::size_t most = 65536);
 /// The same, with copies of its descriptors; it stays there.
 Received try_peek(int socket, Message& message, std::size_t most);
+/// A socket of the kind that socket_pair() makes.
+bool is_message_socket(int fd) noexcept;
 /// Removes the next message, if there is one, and closes what it carries.
 void discard(int socket) noexcept;
 

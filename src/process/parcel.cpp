@@ -68,7 +68,7 @@ void encode_call(pickle::Encoder& encoder, const detail::Target& target, const B
 
 Parcel pack(const Birth& birth, const detail::Target& target, int line) {
   Parcel parcel;
-  shm::Shipment shipment;
+  shm::Shipment& shipment = parcel.shipment;
   ByteBuffer bytes;
   const std::string what = "the arguments of " + birth.name;
   {

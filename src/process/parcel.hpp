@@ -6,6 +6,7 @@
 
 #include "os/fd.hpp"
 #include "process/birth.hpp"
+#include "shm/shipment.hpp"
 
 namespace shoal::process {
 
@@ -14,6 +15,7 @@ struct Parcel {
   os::Fd file;
   std::vector<int> fds;       ///< stay those of the handles among the arguments, or are
   std::vector<os::Fd> moved;  ///< duplicates of those with the number of a standard stream
+  shm::Shipment shipment;     ///< keeps the handles among them
 };
 
 /// `line` is the number of the child's end, where it is inherited by number; else -1. Throws

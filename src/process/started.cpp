@@ -15,8 +15,6 @@ namespace {
 constexpr auto kPatience = std::chrono::seconds(1);
 constexpr auto kPause = std::chrono::milliseconds(5);
 
-os::Deadline earlier(os::Deadline a, os::Deadline b) { return a.at() < b.at() ? a : b; }
-
 }  // namespace
 
 std::optional<int> Started::wait(os::Deadline deadline) {

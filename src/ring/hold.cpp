@@ -16,21 +16,28 @@ void Hold::make(shm::Segment& segment) {
   segment.accompany(std::move(in), std::move(out));
 }
 
-bool Hold::send(std::uint64_t number, std::span<const int> fds) const {
+void Hold::check(std::span<const int> fds) const {
   if (!*this) {
-    throw std::invalid_argument(
-        "handles cannot travel through this queue, as it has a name or was attached by its "
-        "descriptor: give them names and open() them elsewhere");
+    throw std::invalid_argument("handles cannot travel through " + segment_.label() +
+                                ": one with a name, or attached by its descriptor alone, has no "
+                                "sockets for them; give them names and open() them elsewhere");
   }
   if (fds.size() > os::kMostFdsPerMessage) {
     throw std::invalid_argument("an item can carry " + std::to_string(os::kMostFdsPerMessage) +
                                 " descriptors, not " + std::to_string(fds.size()));
   }
-  return os::try_send(in(), std::as_bytes(std::span(&number, 1)), fds) == os::Sent::kYes;
+}
+
+bool Hold::send(std::uint64_t number, std::span<const int> fds) const {
+  const auto sent = os::try_send(in(), std::as_bytes(std::span(&number, 1)), fds);
+  if (sent == os::Sent::kGone) segment_.throw_damaged("its sockets were shut down");
+  return sent == os::Sent::kYes;
 }
 
 void Hold::wait_for_room(os::Deadline deadline) const {
-  os::wait_writable(in(), deadline, &shm::check_interrupt);
+  constexpr auto kAtMost = std::chrono::milliseconds(10);
+  shm::check_interrupt();
+  os::wait_writable(in(), earlier(deadline, os::Deadline::after(kAtMost)), &shm::check_interrupt);
 }
 
 std::vector<os::Fd> Hold::look(std::uint64_t number) const {

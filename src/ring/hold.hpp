@@ -34,9 +34,12 @@ class Hold {
   [[nodiscard]] int in() const noexcept { return segment_.companions()[0]; }
   [[nodiscard]] int out() const noexcept { return segment_.companions()[1]; }
 
+  /// Throws std::invalid_argument where an item cannot carry these.
+  void check(std::span<const int> fds) const;
   /// One sender at a time, numbers ascending. False: no room for now. Throws std::system_error.
   [[nodiscard]] bool send(std::uint64_t number, std::span<const int> fds) const;
-  /// Waits until there may be room. Throws Interrupted.
+  /// Waits until there may be room, for a short time: a socket says that it can be written to only
+  /// when three quarters of it are free, and more can be sent before. Throws Interrupted.
   void wait_for_room(os::Deadline deadline) const;
 
   /// One receiver at a time. The descriptors of that item, which stay there; none where its message

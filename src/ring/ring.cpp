@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <shoal/error.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "ring/ring_locks.hpp"
@@ -73,6 +74,7 @@ Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Pa
     throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
                       segment_->label() + ": the most is " + std::to_string(kMostBytes));
   }
+  if (parcel != nullptr) hold_.check(parcel->fds);
   Put result;
   {
     const LockGuard lock(*this, words_.producers, patience);
@@ -95,6 +97,7 @@ bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* 
     if (result == Put::kBusy) return false;
     if (result == Put::kHeld) {
       if (deadline.passed()) return false;
+      if (std::exchange(pass_on.owed, false) && has_room()) shm::Parking(words_.not_full).notify();
       hold_.wait_for_room(deadline);
       continue;
     }
@@ -230,6 +233,11 @@ Get Ring::take(const Room& room, Record& record) {
 }
 
 std::vector<os::Fd> Ring::look_into_hold(std::span<const std::byte> payload) const {
+  if (!hold_) {
+    throw std::invalid_argument("the next item of " + segment_->label() +
+                                " carries handles, and this process was not given the sockets "
+                                "through which they travel: it stays for others");
+  }
   std::uint64_t number = 0;
   if (payload.size() < sizeof number) segment_->throw_damaged("a parcel without a number");
   std::memcpy(&number, payload.data(), sizeof number);

@@ -117,7 +117,8 @@ class Ring {
   /// The same, waiting until `deadline` while max_items are in it: false when it passed.
   bool put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel = nullptr);
 
-  /// Takes the oldest item into `room`. Throws Damaged, Interrupted; never after it was taken.
+  /// Takes the oldest item into `room`. Throws Damaged, Interrupted, and std::invalid_argument
+  /// where it carries descriptors and there is no hold; never after it was taken.
   Get try_get(const Room& room, Record& record, const Patience& patience);
   /// The same, waiting until `deadline` while it is empty.
   Get get(const Room& room, Record& record, os::Deadline deadline);

@@ -25,7 +25,7 @@ static_assert(std::endian::native == std::endian::little, "positions are written
 constexpr std::size_t kLine = 128;
 
 constexpr std::array<char, 8> kMagic{'s', 'h', 'o', 'a', 'l', '\r', '\n', '\0'};
-constexpr std::uint32_t kLayoutVersion = 1;
+constexpr std::uint32_t kLayoutVersion = 2;
 
 enum class Kind : std::uint32_t {
   kQueue = 1,

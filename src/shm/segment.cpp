@@ -63,8 +63,8 @@ void check_header(const SegmentHeader& header, Kind kind, const os::Fd& file,
                        ": use the same release of shoal in all programs");
   }
   if (header.kind != kind) {
-    throw WrongKind(label + " cannot be opened: a " + to_string(header.kind) +
-                    " has that name, a " + to_string(kind) + " was asked for");
+    throw WrongKind(label + " cannot be opened: " + with_article(header.kind) + " has that name, " +
+                    with_article(kind) + " was asked for");
   }
   // The size is read before that of the file: others may be growing both, the file first.
   const auto size = header.size.load(std::memory_order_acquire);
@@ -132,6 +132,11 @@ const char* to_string(Kind kind) noexcept {
   return "object of unknown kind";
 }
 
+std::string with_article(Kind kind) {
+  const std::string name = to_string(kind);
+  return (name[0] == 'e' || name[0] == 'o' ? "an " : "a ") + name;
+}
+
 std::string path_of(const std::string& name) {
   const bool printable = std::all_of(name.begin(), name.end(), [](char c) {
     return c != '/' && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
@@ -165,7 +170,7 @@ Segment::~Segment() {
   delete companions_.load();
 }
 
-void Segment::accompany(os::Fd first, os::Fd second) {
+void Segment::accompany(os::Fd first, os::Fd second) const {
   auto given = std::make_unique<Companions>(Companions{std::move(first), std::move(second)});
   Companions* known = nullptr;
   if (companions_.compare_exchange_strong(known, given.get(), std::memory_order_acq_rel)) {
@@ -174,8 +179,10 @@ void Segment::accompany(os::Fd first, os::Fd second) {
   }
   // As with the segment's own descriptor: where they arrive once more as the same numbers, they
   // are closed once.
-  for (std::size_t i = 0; i < known->size(); ++i) {
-    if (given->at(i).get() == known->at(i).get()) given->at(i).release();
+  for (auto& fd : *given) {
+    for (const auto& other : *known) {
+      if (fd.get() == other.get()) fd.release();
+    }
   }
 }
 

@@ -56,7 +56,7 @@ class Segment {
 
   /// Two descriptors that belong to the segment and travel with it, in this process: of the pairs
   /// that are given, the first stays. -1 where there are none.
-  void accompany(os::Fd first, os::Fd second);
+  void accompany(os::Fd first, os::Fd second) const;
   [[nodiscard]] std::array<int, 2> companions() const noexcept;
 
   /// What follows the header.
@@ -121,11 +121,12 @@ class Segment {
   mutable std::atomic<os::TaskWord> checked_user_{0};
   mutable std::atomic<const Window*> window_;
   using Companions = std::array<os::Fd, 2>;
-  std::atomic<Companions*> companions_{nullptr};
+  mutable std::atomic<Companions*> companions_{nullptr};
 };
 
-/// Name of a kind for messages: "queue".
+/// Name of a kind for messages: "queue"; and "a queue", "an event".
 const char* to_string(Kind kind) noexcept;
+std::string with_article(Kind kind);
 
 /// Where a name stands. Throws std::invalid_argument where it is not 1 to 120 bytes without '/',
 /// control characters or a leading dot.

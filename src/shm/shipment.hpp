@@ -2,26 +2,33 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "os/fd.hpp"
+
 namespace shoal::shm {
 
-/// While the arguments of a process are encoded, handles add their descriptors here and write the
-/// index; while they are decoded, handles ask for the descriptor of an index. Of one thread.
+/// While something is encoded, handles add their descriptors here and write the index; while it is
+/// decoded, handles take the descriptor of an index. Of one thread.
 class Shipment {
  public:
   Shipment() = default;
+  /// Of descriptors that stay the caller's.
   explicit Shipment(std::vector<int> fds) : fds_(std::move(fds)) {}
+  /// Of descriptors that have arrived.
+  explicit Shipment(std::vector<os::Fd> arrived);
 
   /// The one in progress in this thread, or nullptr: then handles cannot be encoded.
   static Shipment* current() noexcept;
 
-  /// Index of a descriptor, which stays the caller's. The same descriptor has one index.
-  std::size_t add(int fd);
-  /// Descriptor of an index; stays the shipment's, who wants to keep it duplicates it. -1 where
-  /// there is no such index.
-  [[nodiscard]] int at(std::size_t index) const noexcept;
+  /// Index of a descriptor, which stays the owner's. The same descriptor has one index.
+  std::size_t add(int fd, std::shared_ptr<const void> owner);
+  /// A descriptor for the index, of the caller's own; empty where there is no such index. Where the
+  /// process may have no more of them, one that has arrived is given away, once. Throws
+  /// std::system_error.
+  os::Fd take(std::size_t index, const char* what);
   [[nodiscard]] const std::vector<int>& fds() const noexcept { return fds_; }
 
   /// Makes a shipment the current one for the length of a scope.
@@ -38,6 +45,8 @@ class Shipment {
 
  private:
   std::vector<int> fds_;
+  std::vector<std::shared_ptr<const void>> owners_;
+  std::vector<os::Fd> arrived_;
 };
 
 }  // namespace shoal::shm

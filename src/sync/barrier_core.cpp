@@ -196,8 +196,11 @@ void BarrierCore::wait_for_filling(os::Deadline deadline, const std::stop_token*
 bool BarrierCore::sleep(std::size_t seat, os::Deadline deadline, const std::stop_token* stop) {
   bool fewer = false;
   const auto look = [&] {
+    const bool complete = phase() == Phase::kFilling && seats_.waiting() >= parties();
+    const os::TaskWord watcher = seats_.watcher();  // 0: one that has just handed it on
+    if (!complete && watcher != os::self() && watcher != 0) return false;
     const Session session(*this);
-    if (seats_.watches()) look_for_dead();
+    look_for_dead();
     fewer = !broken() && phase() == Phase::kFilling && seats_.waiting() >= parties();
     return fewer;
   };

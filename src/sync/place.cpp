@@ -112,11 +112,9 @@ Place Place::of_kind(std::shared_ptr<shm::Segment> segment, bool in_slab, std::u
   Place place(std::move(segment), in_slab, offset);
   const auto found = place.slot<shm::SlotHead>().kind.load(std::memory_order_acquire);
   if (found != static_cast<std::uint32_t>(kind)) {
-    throw WrongKind("a " + std::string(shm::to_string(kind)) + " was asked for, but at " +
-                    std::to_string(offset) + " of " + place.segment().label() + " there is " +
-                    (found == 0
-                         ? "nothing"
-                         : std::string("a ") + shm::to_string(static_cast<shm::Kind>(found))));
+    throw WrongKind(shm::with_article(kind) + " was asked for, but at " + std::to_string(offset) +
+                    " of " + place.segment().label() + " there is " +
+                    (found == 0 ? "nothing" : shm::with_article(static_cast<shm::Kind>(found))));
   }
   return place;
 }

@@ -186,7 +186,7 @@ void Seats::number_all() noexcept {
 }
 
 void Seats::look_after_called() {
-  if (!watches()) return;
+  if (watcher() != os::self()) return;
   shm::Numbers woken;
   const std::size_t end = used();
   for (std::size_t i = 0; i < end; ++i) {

@@ -40,9 +40,9 @@ class Seats {
   }
   void wait(std::size_t seat, const shm::Bounds& bounds, os::Deadline deadline, shm::Spin& spin,
             const std::stop_token* stop, shm::Check rescue);
-  /// This process looks after the others: the role goes to another within the bound of a sleep.
-  [[nodiscard]] bool watches() const noexcept {
-    return words_.parking.watcher.load(std::memory_order_relaxed) == os::self();
+  /// The process that looks after the others: a task word, or 0.
+  [[nodiscard]] os::TaskWord watcher() const noexcept {
+    return words_.parking.watcher.load(std::memory_order_relaxed);
   }
   [[nodiscard]] State state(std::size_t seat) const noexcept {
     return state_of(words_.seats[seat].state.load(std::memory_order_acquire));

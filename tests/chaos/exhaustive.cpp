@@ -153,7 +153,7 @@ Tally kill_everywhere(const Operation& operation, Board& board) {
   tally.steps = recording.steps;
   auto points = recording.points;
   points.insert(points.end(), recording.all.begin(), recording.all.end());
-  const std::size_t every = brief() ? 6 : 1;
+  const std::size_t every = brief() ? 2 : 1;
   for (std::size_t i = 0; i < points.size(); i += every) {
     Stage stage(operation, board);
     const bool came = stage.die_at(points[i], i / every % 2 == 0);
@@ -177,8 +177,10 @@ int run(const char* part) {
   const SharedPages<Board> board;
   Tally sum;
   std::printf("%-66s %7s %7s %7s %11s\n", "operation", "steps", "deaths", "passed", "longest ms");
+  std::size_t number = 0;
   for (const auto& operation : all_operations()) {
     if (operation.name.find(part) == std::string::npos) continue;
+    if (brief() && ++number % 3 != 0) continue;
     const Tally tally = kill_everywhere(operation, *board);
     std::printf("%-66s %7zu %7zu %7zu %11.1f\n", operation.name.c_str(),
                 static_cast<std::size_t>(tally.steps), static_cast<std::size_t>(tally.deaths),
