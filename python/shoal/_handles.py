@@ -126,10 +126,14 @@ def dumps(obj: Any) -> Any:
     """The pickle of an item, or a tuple: that, its descriptors, and what keeps them open."""
     buffer = io.BytesIO()
     pickler = Pickler(buffer)
-    pickler.dump(obj)
-    if not pickler.handles:
-        return buffer.getbuffer()
-    return buffer.getbuffer(), tuple(pickler.indices), pickler.handles
+    try:
+        pickler.dump(obj)
+        handles, indices = pickler.handles, pickler.indices
+    finally:
+        # Tracebacks that an item keeps lead here, and early releases of Python 3.11 free no pickler
+        # in such a circle.
+        del pickler
+    return (buffer.getbuffer(), tuple(indices), handles) if handles else buffer.getbuffer()
 
 
 def arrive(name: str, *parts: Any) -> Any:

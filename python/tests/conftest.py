@@ -31,8 +31,23 @@ OF_THE_CORE = {
     "test_readme",
     "test_room",
     "test_synchronize_death",
+    "test_synchronize_names",
+    "test_synchronize_signals",
     "test_typing",
     "test_waiter_death",
+}
+
+# And of these one start method will do.
+OF_ANY_METHOD = {
+    "test_barrier",
+    "test_condition",
+    "test_event",
+    "test_lock",
+    "test_queue",
+    "test_queue_items",
+    "test_rlock",
+    "test_semaphore",
+    "test_signals",
 }
 
 METHODS = ["fork", "spawn", "forkserver"]
@@ -53,8 +68,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def is_left_out(item: pytest.Item) -> bool:
         call = getattr(item, "callspec", None)
-        stock = call is not None and call.params.get("implementation") == "multiprocessing"
-        return stock or item.path.stem in OF_THE_CORE
+        params = {} if call is None else call.params
+        stem = item.path.stem
+        return (
+            params.get("implementation") == "multiprocessing"
+            or stem in OF_THE_CORE
+            or (stem in OF_ANY_METHOD and params.get("start_method", "fork") != "fork")
+        )
 
     left_out = [item for item in items if is_left_out(item)]
     config.hook.pytest_deselected(items=left_out)
