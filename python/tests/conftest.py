@@ -53,6 +53,9 @@ OF_ANY_METHOD = {
 METHODS = ["fork", "spawn", "forkserver"]
 TEST_LIMIT = 60.0  # seconds, for a whole test
 
+# A job in the background of a shell ignores Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
