@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/board.hpp"
+#include "support/children.hpp"
 #include "support/start_methods.hpp"
 
 namespace {
@@ -29,26 +30,14 @@ using shoal::Process;
 using shoal::RLock;
 using shoal::Semaphore;
 using support::Board;
+using support::die_by_kill;
+using support::ends_with;
 using support::happens;
 using support::kDeadline;
+using support::started;
 
 class SyncDeathTest : public support::EachStartMethod {};
 INSTANTIATE_TEST_SUITE_P(Each, SyncDeathTest, support::kStartMethods, support::start_method_name);
-
-template <class... Args>
-[[nodiscard]] Process started(Args&&... args) {
-  Process process(std::forward<Args>(args)...);
-  process.start();
-  return process;
-}
-void ends_with(Process& process, int exitcode) {
-  EXPECT_TRUE(process.join_for(kDeadline));
-  EXPECT_EQ(process.exitcode(), exitcode);
-}
-void die_by(Process& process) {
-  process.kill();
-  ends_with(process, -SIGKILL);
-}
 
 // ---------------------------------------------------------------- RLock and Lock
 
@@ -157,7 +146,7 @@ TEST_P(SyncDeathTest, tracked_semaphore_gets_the_permits_of_a_killed_holder_back
     return semaphore.try_acquire_for(kDeadline) && semaphore.try_acquire_for(kDeadline);
   });
   EXPECT_TRUE(happens([&] { return semaphore.waiters().size() == 1; }));
-  die_by(holder);
+  die_by_kill(holder);
   EXPECT_TRUE(waiting.get());
   EXPECT_FALSE(semaphore.try_acquire());
   semaphore.release(2);
@@ -169,7 +158,7 @@ TEST_P(SyncDeathTest, plain_semaphore_does_not_know_of_a_killed_holder) {
   Event held;
   Process holder = started(acquire_and_stay, semaphore, held);
   EXPECT_TRUE(held.wait_for(kDeadline));
-  die_by(holder);
+  die_by_kill(holder);
   EXPECT_FALSE(semaphore.try_acquire());
   semaphore.release();
   EXPECT_EQ(semaphore.value(), 1);
@@ -187,7 +176,7 @@ TEST_P(SyncDeathTest, semaphore_goes_to_another_when_one_that_waits_is_killed) {
     EXPECT_TRUE(happens([&] { return semaphore.waiters().size() == 1; }));
     Process other = started(acquire_one, semaphore);
     EXPECT_TRUE(happens([&] { return semaphore.waiters().size() == 2; }));
-    die_by(victim);
+    die_by_kill(victim);
     semaphore.release();
     ends_with(other, 0);
   }
@@ -202,8 +191,8 @@ TEST_P(SyncDeathTest, event_wakes_the_others_when_some_who_wait_are_killed) {
   std::vector<Process> waiters;
   for (int i = 0; i < 4; ++i) waiters.push_back(started(wait_for, event));
   EXPECT_TRUE(happens([&] { return event.waiters().size() == 4; }));
-  die_by(waiters[0]);
-  die_by(waiters[2]);
+  die_by_kill(waiters[0]);
+  die_by_kill(waiters[2]);
   EXPECT_EQ(event.waiters().size(), 2U) << "the dead are not shown";
   event.set();
   event.clear();
@@ -244,7 +233,7 @@ TEST_P(SyncDeathTest, condition_gives_the_notification_for_a_dead_waiter_to_anot
   Condition condition;
   Process victim = started_waiting(condition);
   Process other = started_waiting(condition);
-  die_by(victim);
+  die_by_kill(victim);
   condition.lock();
   condition.notify();
   condition.unlock();
@@ -259,7 +248,7 @@ TEST_P(SyncDeathTest, condition_gives_the_notification_of_one_killed_before_it_w
   condition.lock();
   condition.notify();
   condition.unlock();
-  die_by(victim);
+  die_by_kill(victim);
   ends_with(other, 0);
 }
 
@@ -272,7 +261,7 @@ TEST_P(SyncDeathTest,
   condition.lock();
   condition.notify();
   EXPECT_TRUE(happens([&] { return lock.waiters().size() == 1; }));
-  die_by(victim);
+  die_by_kill(victim);
   condition.unlock();
   ends_with(other, 0);
 }
@@ -344,7 +333,7 @@ TEST_P(SyncDeathTest, barrier_breaks_when_a_party_dies_and_names_it) {
   Barrier barrier(3);
   Process victim = started_waiting(barrier, board);
   Process other = started_waiting(barrier, board);
-  die_by(victim);
+  die_by_kill(victim);
   ends_with(other, 0);
   const std::string said = board.read("broken");
   EXPECT_NE(said.find("process " + std::to_string(*victim.pid()) + " died"), std::string::npos)
@@ -363,7 +352,7 @@ TEST_P(SyncDeathTest, barrier_breaks_for_the_last_party_where_the_only_other_has
   Barrier barrier(2);
   Process victim = started_waiting(barrier, board);
   const auto came = barrier.waiters().at(0).since;
-  die_by(victim);
+  die_by_kill(victim);
   // Who has come within 20 ms is not looked at.
   const auto late = came + std::chrono::milliseconds(50);
   EXPECT_TRUE(happens([&] { return std::chrono::steady_clock::now() > late; }));
@@ -376,7 +365,7 @@ TEST_P(SyncDeathTest, barrier_that_shrinks_goes_on_without_the_dead) {
   Barrier barrier({.parties = 3, .on_party_death = shoal::OnPartyDeath::kShrink});
   Process victim = started_waiting(barrier, board);
   Process other = started_waiting(barrier, board);
-  die_by(victim);
+  die_by_kill(victim);
   EXPECT_TRUE(happens([&] { return barrier.parties() == 2; }));
   EXPECT_FALSE(barrier.broken());
   EXPECT_EQ(barrier.wait_for(kDeadline), 1U);
@@ -392,8 +381,8 @@ TEST_P(SyncDeathTest, barrier_that_shrinks_lets_the_only_one_through_when_the_ot
   Barrier barrier({.parties = 3, .on_party_death = shoal::OnPartyDeath::kShrink});
   Process victim = started_waiting(barrier, board);
   Process victim_too = started_waiting(barrier, board);
-  die_by(victim);
-  die_by(victim_too);
+  die_by_kill(victim);
+  die_by_kill(victim_too);
   const auto late = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
   EXPECT_TRUE(happens([&] { return std::chrono::steady_clock::now() > late; }));
   EXPECT_EQ(barrier.wait_for(kDeadline), 0U);

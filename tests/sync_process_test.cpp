@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "support/board.hpp"
+#include "support/children.hpp"
 #include "support/start_methods.hpp"
 
 namespace {
@@ -30,22 +31,13 @@ using shoal::Process;
 using shoal::RLock;
 using shoal::Semaphore;
 using support::Board;
+using support::ends_with;
 using support::happens;
 using support::kDeadline;
+using support::started;
 
 class SyncProcessTest : public support::EachStartMethod {};
 INSTANTIATE_TEST_SUITE_P(Each, SyncProcessTest, support::kStartMethods, support::start_method_name);
-
-template <class... Args>
-[[nodiscard]] Process started(Args&&... args) {
-  Process process(std::forward<Args>(args)...);
-  process.start();
-  return process;
-}
-void ends_with(Process& process, int exitcode) {
-  EXPECT_TRUE(process.join_for(kDeadline));
-  EXPECT_EQ(process.exitcode(), exitcode);
-}
 
 // ---------------------------------------------------------------- as arguments
 

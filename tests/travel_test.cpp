@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "support/board.hpp"
+#include "support/children.hpp"
 #include "support/start_methods.hpp"
 
 namespace {
@@ -26,22 +27,14 @@ using shoal::Queue;
 using shoal::RLock;
 using shoal::Semaphore;
 using support::Board;
+using support::ends_with;
 using support::happens;
 using support::kDeadline;
+using support::started;
 
 class TravelTest : public support::EachStartMethod {};
 INSTANTIATE_TEST_SUITE_P(Each, TravelTest, support::kStartMethods, support::start_method_name);
 
-template <class... Args>
-[[nodiscard]] Process started(Args&&... args) {
-  Process process(std::forward<Args>(args)...);
-  process.start();
-  return process;
-}
-void ends_with(Process& process, int exitcode) {
-  EXPECT_TRUE(process.join_for(kDeadline));
-  EXPECT_EQ(process.exitcode(), exitcode);
-}
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from multiprocessing import context, process
 from threading import BrokenBarrierError, current_thread
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar, cast
 
 from . import _core
 from ._handles import Shipped, departing, detached, may_travel
@@ -66,9 +66,32 @@ def _arrived(handle: Any, place: Place) -> tuple[int, bool, int]:
     return detached(descriptor)[0], in_slab, offset
 
 
-class _AtPlace:
-    """How the parts in an item of a queue make the state of a handle, and the other way round."""
+class _Shared:
+    """What the handles of all classes have in common: names, and how they are pickled."""
 
+    @classmethod
+    def open(cls, name: str) -> Self:
+        """The object of that name.
+
+        FileNotFoundError, PermissionError (another user's), TypeError (another kind of object) or
+        `shoal.SegmentError`.
+        """
+        handle = cls.__new__(cls)
+        cast(Any, handle)._open(name)
+        return handle
+
+    @classmethod
+    def unlink(cls, name: str) -> None:
+        """Remove the name; those who have it keep it. FileNotFoundError where it is free."""
+        cast(Any, cls)._unlink(name)
+
+    def __getstate__(self) -> Any:
+        return _departing(self)
+
+    def __setstate__(self, state: Any) -> None:
+        cast(Any, self)._attach(*_arrived(self, state))
+
+    # The parts in an item of a queue that stand for a state, and the other way round.
     @staticmethod
     def _parts_of(state: Any) -> tuple[Any, ...]:
         shipped, in_slab, offset = state
@@ -150,7 +173,7 @@ class _LockParts:
         return "SomeOtherThread" if mine else "SomeOtherProcess"
 
 
-class Lock(_core.Lock, _LockParts, _AtPlace):
+class Lock(_core.Lock, _LockParts, _Shared):
     """A non-recursive lock, held by a process and released by any process.
 
     When the holder dies, killed or by a normal exit, the next `acquire` has the lock and issues
@@ -170,33 +193,11 @@ class Lock(_core.Lock, _LockParts, _AtPlace):
         choice = _one_of("on_owner_death", on_owner_death, ("warn", "raise"))
         super().__init__(name, choice == "raise")
 
-    @classmethod
-    def open(cls, name: str) -> Lock:
-        """The lock of that name.
-
-        FileNotFoundError, PermissionError (another user's), TypeError (not a lock) or
-        `shoal.SegmentError`.
-        """
-        lock = cls.__new__(cls)
-        lock._open(name)
-        return lock
-
-    @staticmethod
-    def unlink(name: str) -> None:
-        """Remove the name; those who have the lock keep it. FileNotFoundError where it is free."""
-        _core.Lock._unlink(name)
-
-    def __getstate__(self) -> Place:
-        return _departing(self)
-
-    def __setstate__(self, state: Place) -> None:
-        self._attach(*_arrived(self, state))
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(owner={self._holder_name()}{_named(self)})>"
 
 
-class RLock(_core.RLock, _LockParts, _AtPlace):
+class RLock(_core.RLock, _LockParts, _Shared):
     """A recursive lock, held by a thread, which may acquire it again and releases it as often.
 
     AssertionError where another thread releases it. When its thread ends or its process dies, the
@@ -216,24 +217,6 @@ class RLock(_core.RLock, _LockParts, _AtPlace):
         choice = _one_of("on_owner_death", on_owner_death, ("warn", "raise"))
         super().__init__(name, choice == "raise")
 
-    @classmethod
-    def open(cls, name: str) -> RLock:
-        """The lock of that name; errors as `Lock.open`."""
-        lock = cls.__new__(cls)
-        lock._open(name)
-        return lock
-
-    @staticmethod
-    def unlink(name: str) -> None:
-        """Remove the name; those who have the lock keep it. FileNotFoundError where it is free."""
-        _core.RLock._unlink(name)
-
-    def __getstate__(self) -> Place:
-        return _departing(self)
-
-    def __setstate__(self, state: Place) -> None:
-        self._attach(*_arrived(self, state))
-
     def __repr__(self) -> str:
         holder = self._holder_name()
         count: int | str = self._count()
@@ -242,7 +225,7 @@ class RLock(_core.RLock, _LockParts, _AtPlace):
         return f"<{type(self).__name__}({holder}, {count}{_named(self)})>"
 
 
-class Semaphore(_core.Semaphore, _AtPlace):
+class Semaphore(_core.Semaphore, _Shared):
     """A number of permits.
 
     With ``track_holders=True`` the permits of a process that died are given back; without it
@@ -263,17 +246,11 @@ class Semaphore(_core.Semaphore, _AtPlace):
         super().__init__(value, self._bound, track_holders, name)
 
     @classmethod
-    def open(cls, name: str) -> Semaphore:
+    def open(cls, name: str) -> Self:
         """The semaphore of that name; errors as `Lock.open`."""
-        semaphore = cls.__new__(cls)
-        semaphore._open(name)
+        semaphore = super().open(name)
         semaphore._check_bound()
         return semaphore
-
-    @staticmethod
-    def unlink(name: str) -> None:
-        """Remove the name; those who have it keep it. FileNotFoundError where it is free."""
-        _core.Semaphore._unlink(name)
 
     def _check_bound(self) -> None:
         if self._bound and not self._bounded:
@@ -294,12 +271,6 @@ class Semaphore(_core.Semaphore, _AtPlace):
     def _get_value(self) -> int:
         return self.get_value()
 
-    def __getstate__(self) -> Place:
-        return _departing(self)
-
-    def __setstate__(self, state: Place) -> None:
-        self._attach(*_arrived(self, state))
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(value={self.get_value()}{_named(self)})>"
 
@@ -314,29 +285,11 @@ class BoundedSemaphore(Semaphore):
         return f"<{type(self).__name__}(value={value}, maxvalue={self._most}{_named(self)})>"
 
 
-class Event(_core.Event, _AtPlace):
+class Event(_core.Event, _Shared):
     """A flag to wait for. `set` may be called in a signal handler, and wakes at once."""
 
     def __init__(self, *, ctx: context.BaseContext | None = None, name: str | None = None) -> None:
         super().__init__(name)
-
-    @classmethod
-    def open(cls, name: str) -> Event:
-        """The event of that name; errors as `Lock.open`."""
-        event = cls.__new__(cls)
-        event._open(name)
-        return event
-
-    @staticmethod
-    def unlink(name: str) -> None:
-        """Remove the name; those who have it keep it. FileNotFoundError where it is free."""
-        _core.Event._unlink(name)
-
-    def __getstate__(self) -> Place:
-        return _departing(self)
-
-    def __setstate__(self, state: Place) -> None:
-        self._attach(*_arrived(self, state))
 
     def __repr__(self) -> str:
         state = "set" if self.is_set() else "unset"
@@ -350,7 +303,7 @@ class _Count:
         self.get_value = get_value
 
 
-class Condition(_core.Condition):
+class Condition(_core.Condition, _Shared):
     """Waiting until another process says that something has changed; up to 400 at a time.
 
     `lock`: a shoal `Lock` or `RLock`; an RLock of its own for None. `notify` wakes exactly those
@@ -374,17 +327,11 @@ class Condition(_core.Condition):
         return lock
 
     @classmethod
-    def open(cls, name: str) -> Condition:
+    def open(cls, name: str) -> Self:
         """The condition of that name; errors as `Lock.open`."""
-        condition = cls.__new__(cls)
-        condition._open(name)
+        condition = super().open(name)
         condition._lock = condition._borrowed_lock()
         return condition
-
-    @staticmethod
-    def unlink(name: str) -> None:
-        """Remove the name; those who have it keep it. FileNotFoundError where it is free."""
-        _core.Condition._unlink(name)
 
     def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
         """Wait until `predicate` is true, for `timeout` seconds at most; what it said last."""
@@ -413,11 +360,11 @@ class Condition(_core.Condition):
     @staticmethod
     def _parts_of(state: Any) -> tuple[Any, ...]:
         place, lock = state
-        return (*_AtPlace._parts_of(place), *(() if lock is None else (lock,)))
+        return (*_Shared._parts_of(place), *(() if lock is None else (lock,)))
 
     @staticmethod
     def _state_of(parts: tuple[Any, ...]) -> Any:
-        return _AtPlace._state_of(parts[:3]), *(parts[3:] or (None,))
+        return _Shared._state_of(parts[:3]), *(parts[3:] or (None,))
 
     def __getstate__(self) -> tuple[Place, Any]:
         return _departing(self), None if self._own_lock else self._lock
@@ -433,7 +380,7 @@ class Condition(_core.Condition):
         return f"<{type(self).__name__}({self._lock}, {self._counts()[0]}{_named(self)})>"
 
 
-class Barrier(_core.Barrier):
+class Barrier(_core.Barrier, _Shared):
     """Where `parties` (1 to 400) wait until all have come.
 
     The last one runs `action`, with no lock held, before all go on. When a party dies while it
@@ -462,18 +409,12 @@ class Barrier(_core.Barrier):
         name: str,
         action: Callable[[], object] | None = None,
         timeout: float | None = None,
-    ) -> Barrier:
+    ) -> Self:
         """The barrier of that name; errors as `Lock.open`. `action` and `timeout` are its own."""
-        barrier = cls.__new__(cls)
-        barrier._open(name)
+        barrier = super().open(name)
         barrier._action = action
         barrier._timeout = timeout
         return barrier
-
-    @staticmethod
-    def unlink(name: str) -> None:
-        """Remove the name; those who have it keep it. FileNotFoundError where it is free."""
-        _core.Barrier._unlink(name)
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the other parties; which of them this one was, from 0.
@@ -486,12 +427,12 @@ class Barrier(_core.Barrier):
     def _parts_of(state: Any) -> tuple[Any, ...]:
         place, action, timeout = state
         more = (None if timeout is None else round(timeout * 1e9), action)  # nanoseconds
-        return (*_AtPlace._parts_of(place), *(more if action else more[: timeout is not None]))
+        return (*_Shared._parts_of(place), *(more if action else more[: timeout is not None]))
 
     @staticmethod
     def _state_of(parts: tuple[Any, ...]) -> Any:
         timeout, action = (*parts[3:], None, None)[:2]
-        return _AtPlace._state_of(parts[:3]), action, None if timeout is None else timeout / 1e9
+        return _Shared._state_of(parts[:3]), action, None if timeout is None else timeout / 1e9
 
     def __getstate__(self) -> tuple[Place, Any, float | None]:
         return _departing(self), self._action, self._timeout

@@ -29,10 +29,8 @@ namespace {
 // arrive(type, index of its descriptor, whether it lies in a slab, and where). Some have more to
 // tell behind these.
 constexpr std::size_t kParts = 4;
-const Global& arrive() {
-  static const Global function{"shoal._handles", "arrive"};
-  return function;
-}
+constexpr const char* kModule = "shoal._handles";
+constexpr const char* kFunction = "arrive";
 
 constexpr const char* kQueue = "shoal.Queue";
 constexpr const char* kLock = "shoal.Lock";
@@ -57,7 +55,8 @@ std::int64_t ship(const char* type, int fd, Owner owner) {
 }
 
 Object as_object(Tuple parts) {
-  return Object(Reduce{.callable = Object(arrive()), .args = Object(std::move(parts))});
+  return Object(
+      Reduce{.callable = Object(Global{kModule, kFunction}), .args = Object(std::move(parts))});
 }
 
 // What stands for an object of sync/.
@@ -85,8 +84,8 @@ const std::vector<Object>* find_parts(const Object& object) {
   if (call == nullptr) return nullptr;
   const auto* function = call->callable.get_if<Global>();
   const auto* parts = call->args.get_if<Tuple>();
-  if (function == nullptr || *function != arrive() || parts == nullptr) return nullptr;
-  return parts->items.size() < kParts ? nullptr : &parts->items;
+  if (function == nullptr || parts == nullptr || parts->items.size() < kParts) return nullptr;
+  return function->module == kModule && function->name == kFunction ? &parts->items : nullptr;
 }
 
 bool is_handle(const Object& object, const char* type) {

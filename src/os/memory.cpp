@@ -33,7 +33,6 @@ constexpr std::uint64_t kStep = 256U << 10U;
 
 // A file that would grow from `offset` by `size` bytes, for whom, and what stands against it.
 struct Wish {
-  const Fd& file;
   std::uint64_t offset;
   std::uint64_t size;
   const std::string& object;
@@ -169,7 +168,7 @@ int allocate(const Fd& file, std::uint64_t offset, std::uint64_t size) noexcept 
 
 void take_memory(const Fd& file, std::uint64_t offset, std::uint64_t size,
                  const std::string& object) {
-  const Wish wish{file, offset, size, object};
+  const Wish wish{offset, size, object};
   ask_file_size_limit(wish);
   ask_memory_left(wish);
   const int error = allocate(file, offset, size);

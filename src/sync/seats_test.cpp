@@ -13,25 +13,18 @@
 #include <vector>
 
 #include "os/task.hpp"
+#include "support/waiting.hpp"
 
 namespace shoal::sync {
 namespace {
 
 using namespace std::chrono_literals;
 using State = Seats::State;
+using support::happens;
 
 // A table in memory that children share.
 class SeatsTest : public testing::Test {
  protected:
-  template <class Event>
-  static bool happens(Event event) {
-    const auto end = os::Clock::now() + 10s;
-    while (!event()) {
-      if (os::Clock::now() > end) return false;
-      std::this_thread::sleep_for(1ms);
-    }
-    return true;
-  }
   // Sits down in so many seats in a process that has died when this returns.
   void sit_and_die(std::size_t seats) {
     const pid_t child = start_sitting(seats);

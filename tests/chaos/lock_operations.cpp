@@ -72,7 +72,7 @@ Part owned_by_another(Type type) {
       must(world.acquire() == Taken::kFree, "a new lock is taken");
       for (;;) ::pause();
     });
-    while (world.lock_words().owner == 0) ::usleep(20);
+    wait_until([&] { return world.lock_words().owner != 0; }, "a new lock is not taken");
   };
 }
 
