@@ -174,7 +174,7 @@ void Segment::accompany(os::Fd first, os::Fd second) const {
   auto given = std::make_unique<Companions>(Companions{std::move(first), std::move(second)});
   Companions* known = nullptr;
   if (companions_.compare_exchange_strong(known, given.get(), std::memory_order_acq_rel)) {
-    static_cast<void>(given.release());  // companions_ has it now
+    [[maybe_unused]] const Companions* kept = given.release();  // companions_ has it now
     return;
   }
   // As with the segment's own descriptor: where they arrive once more as the same numbers, they
