@@ -5,6 +5,8 @@
 #include <shoal/codec.hpp>
 #include <shoal/wait.hpp>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -12,6 +14,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -25,6 +28,9 @@ class QueueCore;
 }
 namespace os {
 class Fd;
+}
+namespace ring {
+enum class Encoding : std::uint8_t;
 }
 
 struct QueueOptions {
@@ -45,6 +51,22 @@ class QueueBase {
   /// and a child of this process may use it, however it is started.
   void close() noexcept;
   [[nodiscard]] bool closed() const noexcept;
+  /// From now on put throws ShutDown, and get does so where nothing is left, in all processes, and
+  /// also in those that wait by now. Nobody needs to be told by an item that there are no more.
+  /// `immediate`: what is in it is dropped, so that get throws at once.
+  void shutdown(bool immediate = false) const;
+  /// A descriptor for poll, epoll and the like: it can be read from exactly while get would not
+  /// wait. It belongs to the queue and is not to be read from or closed. A queue that was asked for
+  /// it once works a little more at each put to an empty one, in all processes.
+  /// std::invalid_argument where the queue has a name.
+  [[nodiscard]] int fileno() const;
+  /// Waits until get would not wait; takes nothing, so that another may be quicker.
+  void wait_readable() const { static_cast<void>(wait_readable_within(kForever)); }
+  /// False where that is not so after `timeout`.
+  template <class Rep, class Period>
+  [[nodiscard]] bool wait_readable_for(const std::chrono::duration<Rep, Period>& timeout) const {
+    return wait_readable_within(detail::to_nanoseconds(timeout));
+  }
   /// Empty for a nameless one.
   [[nodiscard]] std::string name() const;
   /// Most items in it; 0: no limit.
@@ -72,6 +94,29 @@ class QueueBase {
   /// What a record's bytes are (the ring's encoding byte).
   enum class Raw : std::uint8_t { kPickle = 0, kInt64 = 1, kUint64 = 2, kFloat64 = 3 };
 
+  /// One of several items that are sent, or were received: where it stands among the bytes.
+  struct Slice {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    Raw raw = Raw::kPickle;
+  };
+
+  /// What is left of a timeout.
+  class TimeLeft {
+   public:
+    explicit TimeLeft(Nanoseconds timeout) noexcept
+        : timeout_(timeout), start_(timeout == kForever ? Clock::time_point() : Clock::now()) {}
+    [[nodiscard]] Nanoseconds operator()() const noexcept {
+      if (timeout_ == kForever) return kForever;
+      return std::max(Nanoseconds::zero(), timeout_ - Nanoseconds(Clock::now() - start_));
+    }
+
+   private:
+    using Clock = std::chrono::steady_clock;
+    Nanoseconds timeout_;
+    Clock::time_point start_;
+  };
+
   /// What a thread sends or has received: bytes, and the descriptors of the handles among them. One
   /// of this thread's, or a fresh one while that is in use (a codec may use a queue).
   class Freight {
@@ -82,6 +127,9 @@ class QueueBase {
     Freight& operator=(const Freight&) = delete;
     /// Where an item is encoded; handles find their way by themselves.
     ByteBuffer& bytes() noexcept;
+    /// Several items among the bytes.
+    std::vector<Slice>& slices() noexcept;
+    [[nodiscard]] bool carries_handles() const noexcept;
     struct State;
 
    private:
@@ -90,7 +138,7 @@ class QueueBase {
     State* state_;
   };
 
-  QueueBase(const QueueOptions& options);
+  QueueBase(const QueueOptions& options, bool joinable = false);
   static std::shared_ptr<channel::QueueCore> open_core(const std::string& name);
   static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors);
 
@@ -100,7 +148,23 @@ class QueueBase {
   std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
                                                     Nanoseconds timeout) const;
 
+  /// Sends the slices of a freight, or numbers of 8 bytes, one after another. False where the
+  /// timeout passed before all were `sent`.
+  bool send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const;
+  bool send_numbers(std::span<const std::byte> numbers, Raw raw, Nanoseconds timeout,
+                    std::size_t& sent) const;
+  /// Takes the slices of one hold of the lock, at most `most`; only the `first` time it waits, and
+  /// throws. None where nothing came.
+  std::size_t receive_many(Freight& into, std::size_t most, bool first, Nanoseconds timeout) const;
+
+  void check_joinable() const;
+  void end_item() const;
+  [[nodiscard]] bool join_within(Nanoseconds timeout) const;
+
  private:
+  [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
+  std::size_t receive_one_of_many(Freight& into, Nanoseconds timeout) const;
+  [[nodiscard]] Raw raw_of(ring::Encoding encoding, std::size_t bytes) const;
   std::shared_ptr<channel::QueueCore> core_;
 };
 
@@ -111,9 +175,9 @@ class QueueBase {
 /// A queue is a handle: copies share it, and it travels as an argument of a Process. Thread,
 /// process and fork safe. An item whose put returned is delivered exactly once, whoever dies; only
 /// the one item that a consumer had just taken is lost with it. put and get throw ClosedError
-/// after close(), Interrupted (wait.hpp), Damaged, and std::bad_alloc (OutOfMemory where there is
-/// no room for more shared memory); put throws what the codec throws, before the queue is touched,
-/// and get after the item was taken.
+/// after close(), ShutDown after shutdown(), Interrupted (wait.hpp), Damaged, and std::bad_alloc
+/// (OutOfMemory where there is no room for more shared memory); put throws what the codec throws,
+/// before the queue is touched, and get after the item was taken.
 template <class T>
 class Queue : public QueueBase {
  public:
@@ -142,6 +206,37 @@ class Queue : public QueueBase {
     return put_within(item, detail::to_nanoseconds(timeout));
   }
 
+  /// All of them, in their order, for less than one by one; items of other producers may come in
+  /// between. Where it throws, those before may have been put.
+  template <std::ranges::input_range Items>
+    requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
+  void put_many(const Items& items) {
+    static_cast<void>(put_many_within(items, kForever));
+  }
+  /// How many of them were put before `timeout`.
+  template <std::ranges::input_range Items, class Rep, class Period>
+    requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
+  [[nodiscard]] std::size_t put_many_for(const Items& items,
+                                         const std::chrono::duration<Rep, Period>& timeout) {
+    return put_many_within(items, detail::to_nanoseconds(timeout));
+  }
+
+  /// Waits while it is empty; then what there is, but at most `most`. A consumer that is killed
+  /// meanwhile may have had them all in hand.
+  [[nodiscard]] std::vector<T> get_many(std::size_t most) {
+    return get_many_within(most, kForever);
+  }
+  /// None where it is empty.
+  [[nodiscard]] std::vector<T> try_get_many(std::size_t most) {
+    return get_many_within(most, Nanoseconds::zero());
+  }
+  /// None where it is still empty after `timeout`.
+  template <class Rep, class Period>
+  [[nodiscard]] std::vector<T> get_many_for(std::size_t most,
+                                            const std::chrono::duration<Rep, Period>& timeout) {
+    return get_many_within(most, detail::to_nanoseconds(timeout));
+  }
+
   /// Waits while it is empty.
   [[nodiscard]] T get() { return *get_within(kForever); }
   /// Nothing where it is empty.
@@ -152,17 +247,27 @@ class Queue : public QueueBase {
     return get_within(detail::to_nanoseconds(timeout));
   }
 
+ protected:
+  Queue(const QueueOptions& options, bool joinable) : QueueBase(options, joinable) {}
+
  private:
   static constexpr bool kIsInteger = std::integral<T> && !std::same_as<T, bool>;
   static constexpr bool kIsRaw = kIsInteger || std::floating_point<T>;
 
+  // The number as which a number travels, and what it is then.
+  using Wide =
+      std::conditional_t<std::floating_point<T>, double,
+                         std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+  static constexpr Raw kRaw = std::floating_point<T> ? Raw::kFloat64
+                              : std::is_signed_v<T>  ? Raw::kInt64
+                                                     : Raw::kUint64;
+  static constexpr std::size_t kBatch = 256;
+  static constexpr std::size_t kGathered = 64UL * 1024;  // bytes
+
   bool put_within(const T& item, Nanoseconds timeout) {
-    if constexpr (std::floating_point<T>) {
-      return put_raw(static_cast<double>(item), Raw::kFloat64, timeout);
-    } else if constexpr (kIsInteger && std::is_signed_v<T>) {
-      return put_raw(static_cast<std::int64_t>(item), Raw::kInt64, timeout);
-    } else if constexpr (kIsInteger) {
-      return put_raw(static_cast<std::uint64_t>(item), Raw::kUint64, timeout);
+    if constexpr (kIsRaw) {
+      const auto number = static_cast<Wide>(item);
+      return send(std::as_bytes(std::span(&number, 1)), kRaw, timeout);
     } else {
       Freight freight;
       dumps(item, freight.bytes());
@@ -170,9 +275,61 @@ class Queue : public QueueBase {
     }
   }
 
-  template <class Number>
-  bool put_raw(Number number, Raw raw, Nanoseconds timeout) {
-    return send(std::as_bytes(std::span<const Number, 1>(&number, 1)), raw, timeout);
+  template <class Items>
+  std::size_t put_many_within(const Items& items, Nanoseconds timeout) {
+    const TimeLeft left(timeout);
+    std::size_t all = 0;
+    auto at = std::ranges::begin(items);
+    const auto end = std::ranges::end(items);
+    while (at != end) {
+      std::size_t sent = 0;
+      bool alone = false;  // the next one carries handles, which travel by themselves
+      if (!put_batch(at, end, alone, left(), sent)) return all + sent;
+      all += sent;
+      if (!alone) continue;
+      if (!put_within(*at, left())) return all;
+      ++at;
+      ++all;
+    }
+    return all;
+  }
+
+  template <class At, class End>
+  bool put_batch(At& at, End end, bool& alone, Nanoseconds timeout, std::size_t& sent) {
+    if constexpr (kIsRaw) {
+      std::array<Wide, kBatch> numbers;
+      std::size_t count = 0;
+      for (; at != end && count < kBatch; ++at) numbers[count++] = static_cast<Wide>(*at);
+      return send_numbers(std::as_bytes(std::span(numbers.data(), count)), kRaw, timeout, sent);
+    } else {
+      Freight freight;
+      std::vector<Slice>& slices = freight.slices();
+      for (; at != end && slices.size() < kBatch && freight.bytes().size() < kGathered; ++at) {
+        const std::size_t begin = freight.bytes().size();
+        dumps(static_cast<const T&>(*at), freight.bytes());
+        if (freight.carries_handles()) {
+          freight.bytes().resize_uninitialized(begin);
+          alone = true;
+          break;
+        }
+        slices.push_back({begin, freight.bytes().size() - begin, Raw::kPickle});
+      }
+      return send_many(freight, timeout, sent);
+    }
+  }
+
+  std::vector<T> get_many_within(std::size_t most, Nanoseconds timeout) {
+    std::vector<T> items;
+    while (items.size() < most) {
+      Freight freight;
+      if (receive_many(freight, most - items.size(), items.empty(), timeout) == 0) break;
+      const auto bytes = freight.bytes().view();
+      items.reserve(items.size() + freight.slices().size());
+      for (const Slice& slice : freight.slices()) {
+        items.push_back(decoded(bytes.subspan(slice.offset, slice.size), slice.raw));
+      }
+    }
+    return items;
   }
 
   std::optional<T> get_within(Nanoseconds timeout) {
@@ -180,12 +337,12 @@ class Queue : public QueueBase {
     Raw raw{};
     const auto bytes = receive(freight, raw, timeout);
     if (!bytes) return std::nullopt;
-    if (raw == Raw::kPickle) return loads<T>(*bytes);
-    return from_raw(*bytes, raw);
+    return decoded(*bytes, raw);
   }
 
-  static T from_raw(std::span<const std::byte> bytes, Raw raw) {
+  static T decoded(std::span<const std::byte> bytes, Raw raw) {
     switch (raw) {
+      case Raw::kPickle: return loads<T>(bytes);
       case Raw::kInt64: return from_number<std::int64_t>(bytes);
       case Raw::kUint64: return from_number<std::uint64_t>(bytes);
       default: return from_number<double>(bytes);
@@ -205,8 +362,53 @@ class Queue : public QueueBase {
   }
 };
 
+/// multiprocessing.JoinableQueue: a queue that also knows which items are done. Who has taken one
+/// and finished with it calls task_done(); join() waits until that was done for all that were put.
+///
+/// A consumer that dies with items in hand will not end them: then join() throws ConsumerDied
+/// instead of waiting for ever. task_done(), once for each of them, makes it go on. Up to 512
+/// processes that take items are told apart; items of more than these are not missed when they die.
+template <class T>
+class JoinableQueue : public Queue<T> {
+ public:
+  explicit JoinableQueue(std::ptrdiff_t maxsize = 0)
+      : JoinableQueue(QueueOptions{.maxsize = maxsize}) {}
+  explicit JoinableQueue(const QueueOptions& options) : Queue<T>(options, true) {}
+  /// Throws WrongKind where it is a Queue.
+  explicit JoinableQueue(std::shared_ptr<channel::QueueCore> core) : Queue<T>(std::move(core)) {
+    this->check_joinable();
+  }
+
+  static JoinableQueue open(const std::string& name) {
+    return JoinableQueue(JoinableQueue::open_core(name));
+  }
+  static JoinableQueue attach(std::span<const int> descriptors) {
+    return JoinableQueue(JoinableQueue::attach_core(descriptors));
+  }
+
+  /// An item that was taken, by whomever, is done. Throws NotHeldError where all are.
+  void task_done() const { this->end_item(); }
+  /// Waits until all are done. Throws ConsumerDied.
+  void join() const { static_cast<void>(this->join_within(QueueBase::kForever)); }
+  /// False where some are not done after `timeout`.
+  template <class Rep, class Period>
+  [[nodiscard]] bool join_for(const std::chrono::duration<Rep, Period>& timeout) const {
+    return this->join_within(detail::to_nanoseconds(timeout));
+  }
+};
+
+/// multiprocessing.SimpleQueue: a Queue without a limit.
+template <class T>
+class SimpleQueue : public Queue<T> {
+ public:
+  SimpleQueue() = default;
+  explicit SimpleQueue(std::shared_ptr<channel::QueueCore> core) noexcept
+      : Queue<T>(std::move(core)) {}
+};
+
 namespace detail {
-void encode_queue(pickle::Encoder& encoder, const QueueBase& queue);
+enum class QueueKind : std::uint8_t { kQueue, kJoinable, kSimple };
+void encode_queue(pickle::Encoder& encoder, const QueueBase& queue, QueueKind kind);
 std::shared_ptr<channel::QueueCore> decode_queue(const Object& object);
 }  // namespace detail
 
@@ -214,9 +416,27 @@ std::shared_ptr<channel::QueueCore> decode_queue(const Object& object);
 template <class T>
 struct Codec<Queue<T>> {
   static void encode(pickle::Encoder& encoder, const Queue<T>& queue) {
-    detail::encode_queue(encoder, queue);
+    detail::encode_queue(encoder, queue, detail::QueueKind::kQueue);
   }
   static Queue<T> decode(const Object& object) { return Queue<T>(detail::decode_queue(object)); }
+};
+template <class T>
+struct Codec<JoinableQueue<T>> {
+  static void encode(pickle::Encoder& encoder, const JoinableQueue<T>& queue) {
+    detail::encode_queue(encoder, queue, detail::QueueKind::kJoinable);
+  }
+  static JoinableQueue<T> decode(const Object& object) {
+    return JoinableQueue<T>(detail::decode_queue(object));
+  }
+};
+template <class T>
+struct Codec<SimpleQueue<T>> {
+  static void encode(pickle::Encoder& encoder, const SimpleQueue<T>& queue) {
+    detail::encode_queue(encoder, queue, detail::QueueKind::kSimple);
+  }
+  static SimpleQueue<T> decode(const Object& object) {
+    return SimpleQueue<T>(detail::decode_queue(object));
+  }
 };
 
 }  // namespace shoal

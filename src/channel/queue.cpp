@@ -13,15 +13,17 @@ namespace {
 
 constexpr std::size_t kMostKept = 64U << 20U;
 constexpr std::size_t kLeastRoom = 1024;
+constexpr std::size_t kLeastRoomForMany = 64UL * 1024;
+constexpr std::size_t kNumbersAtOnce = 64;
 
 std::uint64_t limit_of(std::ptrdiff_t maxsize) {
   return maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize);
 }
 
-std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options) {
-  const std::uint64_t limit = limit_of(options.maxsize);
-  return options.name.empty() ? channel::QueueCore::create(limit)
-                              : channel::QueueCore::create(limit, options.name);
+std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool joinable) {
+  const ring::Options made{.max_items = limit_of(options.maxsize), .joinable = joinable};
+  return options.name.empty() ? channel::QueueCore::create(made)
+                              : channel::QueueCore::create(made, options.name);
 }
 
 // The longest time stands for "no limit".
@@ -36,6 +38,7 @@ os::Deadline deadline_of(std::chrono::nanoseconds timeout) {
 // progress for as long as it is in use: handles add their descriptors to it, or find them there.
 struct QueueBase::Freight::State {
   ByteBuffer buffer;
+  std::vector<Slice> slices;
   shm::Shipment shipment;
   std::optional<shm::Shipment::Scope> scope;
   bool of_thread = false;
@@ -53,6 +56,7 @@ QueueBase::Freight::Freight() {
   state_ = own.in_use ? new State : &own;
   state_->in_use = true;
   state_->buffer.clear();
+  state_->slices.clear();
   state_->scope.emplace(state_->shipment);
 }
 
@@ -69,11 +73,17 @@ QueueBase::Freight::~Freight() {
 
 ByteBuffer& QueueBase::Freight::bytes() noexcept { return state_->buffer; }
 
+std::vector<QueueBase::Slice>& QueueBase::Freight::slices() noexcept { return state_->slices; }
+bool QueueBase::Freight::carries_handles() const noexcept {
+  return !state_->shipment.fds().empty();
+}
+
 void QueueBase::Freight::arrives(std::vector<os::Fd> fds) {
   state_->shipment = shm::Shipment(std::move(fds));
 }
 
-QueueBase::QueueBase(const QueueOptions& options) : core_(make_core(options)) {}
+QueueBase::QueueBase(const QueueOptions& options, bool joinable)
+    : core_(make_core(options, joinable)) {}
 QueueBase::QueueBase(std::shared_ptr<channel::QueueCore> core) noexcept : core_(std::move(core)) {}
 
 std::shared_ptr<channel::QueueCore> QueueBase::open_core(const std::string& name) {
@@ -98,6 +108,42 @@ bool QueueBase::send(Freight& pickled, Nanoseconds timeout) const {
   return core_->ring().put(parts, ring::Encoding::kParcel, deadline_of(timeout), &parcel);
 }
 
+bool QueueBase::send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const {
+  const auto bytes = pickled.state_->buffer.view();
+  const auto& slices = pickled.state_->slices;
+  std::vector<std::span<const std::byte>> parts;
+  std::vector<ring::Item> items;
+  parts.reserve(slices.size());
+  items.reserve(slices.size());
+  for (const Slice& slice : slices) {
+    parts.push_back(bytes.subspan(slice.offset, slice.size));
+    items.push_back({.payload = {&parts.back(), 1}});
+  }
+  return core_->ring().put_many(items, deadline_of(timeout), sent);
+}
+
+bool QueueBase::send_numbers(std::span<const std::byte> numbers, Raw raw, Nanoseconds timeout,
+                             std::size_t& sent) const {
+  constexpr std::size_t kSize = 8;
+  std::array<std::span<const std::byte>, kNumbersAtOnce> parts;
+  std::array<ring::Item, kNumbersAtOnce> items;
+  const os::Deadline deadline = deadline_of(timeout);
+  sent = 0;
+  while (!numbers.empty()) {
+    const std::size_t count = std::min(numbers.size() / kSize, kNumbersAtOnce);
+    for (std::size_t i = 0; i < count; ++i) {
+      parts[i] = numbers.subspan(i * kSize, kSize);
+      items[i] = {{&parts[i], 1}, static_cast<ring::Encoding>(raw), nullptr};
+    }
+    std::size_t done = 0;
+    const bool in_time = core_->ring().put_many({items.data(), count}, deadline, done);
+    sent += done;
+    if (!in_time) return false;
+    numbers = numbers.subspan(count * kSize);
+  }
+  return true;
+}
+
 std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw& raw,
                                                              Nanoseconds timeout) const {
   ring::Ring& ring = core_->ring();
@@ -119,18 +165,65 @@ std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw&
       into.arrives(std::move(record.fds));
       return buffer.view().subspan(sizeof(ring::Parcel::number));
     }
-    raw = static_cast<Raw>(record.encoding);
-    const bool is_number = raw != Raw::kPickle;
-    if (record.encoding > ring::Encoding::kFloat64 || (is_number && record.bytes != 8)) {
-      throw Damaged("an item of unknown form in " + core_->segment().label());
-    }
+    raw = raw_of(record.encoding, record.bytes);
     return buffer.view();
   }
+}
+
+std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
+                                    Nanoseconds timeout) const {
+  auto& slices = into.state_->slices;
+  ByteBuffer& buffer = into.state_->buffer;
+  buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
+  std::vector<ring::Slice> taken;
+  try {
+    const auto result = core_->ring().get_many({buffer.data(), buffer.size()}, most, taken,
+                                               first ? deadline_of(timeout) : os::Deadline::now());
+    if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
+      return receive_one_of_many(into, first ? timeout : Nanoseconds::zero());
+    }
+    if (result != ring::Get::kDone) return 0;
+  } catch (...) {
+    if (first) throw;
+    return 0;  // the next call will say it
+  }
+  slices.reserve(taken.size());
+  for (const auto& slice : taken) {
+    slices.push_back({slice.offset, slice.bytes, raw_of(slice.encoding, slice.bytes)});
+  }
+  return slices.size();
+}
+
+std::size_t QueueBase::receive_one_of_many(Freight& into, Nanoseconds timeout) const {
+  Raw raw{};
+  const auto bytes = receive(into, raw, timeout);
+  if (!bytes) return 0;
+  const auto offset = static_cast<std::size_t>(bytes->data() - into.state_->buffer.data());
+  into.state_->slices.push_back({offset, bytes->size(), raw});
+  return 1;
+}
+
+QueueBase::Raw QueueBase::raw_of(ring::Encoding encoding, std::size_t bytes) const {
+  const bool is_number = encoding != ring::Encoding::kPickle;
+  if (encoding > ring::Encoding::kFloat64 || (is_number && bytes != 8)) {
+    throw Damaged("an item of unknown form in " + core_->segment().label());
+  }
+  return static_cast<Raw>(encoding);
 }
 
 std::size_t QueueBase::qsize() const { return core_->ring_in_any_state().items(); }
 bool QueueBase::empty() const { return core_->ring_in_any_state().empty(); }
 bool QueueBase::full() const { return maxsize() != 0 && qsize() >= maxsize(); }
+void QueueBase::shutdown(bool immediate) const { core_->ring().shut(immediate); }
+int QueueBase::fileno() const { return core_->ring().signal_descriptor(); }
+bool QueueBase::wait_readable_within(Nanoseconds timeout) const {
+  return core_->ring().wait_for_item(deadline_of(timeout));
+}
+void QueueBase::check_joinable() const { core_->check_joinable(); }
+void QueueBase::end_item() const { core_->ring_in_any_state().end_item(); }
+bool QueueBase::join_within(Nanoseconds timeout) const {
+  return core_->ring_in_any_state().join(deadline_of(timeout));
+}
 void QueueBase::close() noexcept { core_->close(); }
 bool QueueBase::closed() const noexcept { return core_->closed(); }
 std::string QueueBase::name() const { return core_->segment().name(); }

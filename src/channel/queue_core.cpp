@@ -22,23 +22,24 @@ os::TaskWord self_or_somebody() noexcept {
   }
 }
 
-shm::Segment::Init initialiser(std::uint64_t maxsize) {
-  return [maxsize](std::byte* base) { ring::Ring::initialise(base, maxsize); };
+shm::Segment::Init initialiser(const ring::Options& options) {
+  return [options](std::byte* base) { ring::Ring::initialise(base, options); };
 }
 
 }  // namespace
 
 QueueCore::QueueCore(std::shared_ptr<shm::Segment> segment) : ring_(std::move(segment)) {}
 
-std::shared_ptr<QueueCore> QueueCore::create(std::uint64_t maxsize) {
-  auto segment = shm::Segment::create(kKind, "", ring::Ring::segment_size(), initialiser(maxsize));
+std::shared_ptr<QueueCore> QueueCore::create(const Options& options) {
+  auto segment =
+      shm::Segment::create(kKind, "", ring::Ring::segment_size(options), initialiser(options));
   ring::Hold::make(*segment);
   return std::make_shared<QueueCore>(std::move(segment));
 }
 
-std::shared_ptr<QueueCore> QueueCore::create(std::uint64_t maxsize, const std::string& name) {
-  return std::make_shared<QueueCore>(
-      shm::Segment::create_named(kKind, name, ring::Ring::segment_size(), initialiser(maxsize)));
+std::shared_ptr<QueueCore> QueueCore::create(const Options& options, const std::string& name) {
+  return std::make_shared<QueueCore>(shm::Segment::create_named(
+      kKind, name, ring::Ring::segment_size(options), initialiser(options)));
 }
 
 std::shared_ptr<QueueCore> QueueCore::open(const std::string& name) {
@@ -93,6 +94,12 @@ void QueueCore::close() noexcept {
 
 bool QueueCore::closed_here() const noexcept {
   return closed_by_.load(std::memory_order_relaxed) == self_or_somebody();
+}
+
+void QueueCore::check_joinable() const {
+  if (ring_.joinable()) return;
+  throw WrongKind(segment().label() +
+                  " is not joinable: it was made as a Queue, not as a JoinableQueue");
 }
 
 void QueueCore::unlink(const std::string& name) { shm::Segment::unlink(kKind, name); }

@@ -124,9 +124,11 @@ bool is_message_socket(int fd) noexcept {
          ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
-void discard(int socket) noexcept {
-  // Without room for them, the kernel closes the descriptors.
-  while (::recv(socket, nullptr, 0, MSG_DONTWAIT | MSG_TRUNC) < 0 && errno == EINTR) {
+bool discard(int socket) noexcept {
+  // Without room for them, the kernel closes the descriptors. All messages have a length.
+  for (;;) {
+    const auto length = ::recv(socket, nullptr, 0, MSG_DONTWAIT | MSG_TRUNC);
+    if (length >= 0 || errno != EINTR) return length > 0;
   }
 }
 

@@ -51,7 +51,7 @@ Received try_receive(const Fd& socket, Message& message, std::size_t most = 6553
 Received try_peek(int socket, Message& message, std::size_t most);
 /// A socket of the kind that socket_pair() makes.
 bool is_message_socket(int fd) noexcept;
-/// Removes the next message, if there is one, and closes what it carries.
-void discard(int socket) noexcept;
+/// Removes the next message and closes what it carries; false where there is none.
+bool discard(int socket) noexcept;
 
 }  // namespace shoal::os

@@ -58,4 +58,14 @@ std::vector<os::Fd> Hold::look(std::uint64_t number) const {
 
 void Hold::drop() const noexcept { os::discard(out()); }
 
+void Hold::raise() const {
+  constexpr std::byte kAny{1};
+  const auto sent = os::try_send(out(), {&kAny, 1}, {});
+  if (sent == os::Sent::kGone) segment_.throw_damaged("its sockets were shut down");
+}
+
+void Hold::lower() const noexcept {
+  while (os::discard(in())) continue;
+}
+
 }  // namespace shoal::ring

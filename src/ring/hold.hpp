@@ -48,6 +48,11 @@ class Hold {
   /// Removes the message of the item that look() has just found.
   void drop() const noexcept;
 
+  /// The other way through the pair goes a signal: in() can be read from after raise(), and no
+  /// longer after lower(). Raised twice is lowered at once.
+  void raise() const;
+  void lower() const noexcept;
+
  private:
   const shm::Segment& segment_;
 };

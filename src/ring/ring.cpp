@@ -7,21 +7,29 @@
 #include <utility>
 
 #include "ring/ring_locks.hpp"
+#include "ring/ring_waits.hpp"
 
 namespace shoal::ring {
 namespace {
 
 constexpr std::uint64_t kFirstBlock = 64 * 1024;
 
-std::uint64_t first_block_offset() noexcept {
-  const std::uint64_t control = shm::kHeaderRoom + sizeof(shm::RingWords);
+constexpr std::uint64_t kTally = shm::kHeaderRoom + sizeof(shm::RingWords);
+static_assert(kTally % shm::kLine == 0);
+
+std::uint64_t first_block_offset(bool joinable) noexcept {
+  const std::uint64_t control = kTally + (joinable ? sizeof(shm::TallyWords) : 0);
   const std::uint64_t page = os::page_size();
   return (control + page - 1) / page * page;
 }
 
-// How long a put that finds no room leaves busy consumers to make some before it takes more memory,
-// which is fresh and slow: once for each doubling, and too short to be called blocking.
-constexpr auto kBeforeGrowing = std::chrono::milliseconds(5);
+// Where a ring has a tally, it stands behind the ring's own words, which are in the first mapping
+// and do not move.
+shm::TallyWords* tally_of(shm::Segment& segment) {
+  const auto& words = segment.content<shm::RingWords>();
+  if (words.joinable == 0) return nullptr;
+  return reinterpret_cast<shm::TallyWords*>(segment.at(kTally, sizeof(shm::TallyWords)));
+}
 
 // Consumers that take less often than this wake a sleeping producer at each item; busier ones
 // wake it when half is free, as a sleep costs what two thousand records do.
@@ -38,24 +46,22 @@ void copy_out(std::span<const std::byte> payload, const Room& room) noexcept {
   if (in_second != 0) std::memcpy(room.second.data(), payload.data() + in_first, in_second);
 }
 
-std::uint64_t total(Parts payload) noexcept {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
-  return bytes;
-}
-
 }  // namespace
 
-std::size_t Ring::segment_size() noexcept { return first_block_offset() + kFirstBlock; }
+std::size_t Ring::segment_size(const Options& options) noexcept {
+  return first_block_offset(options.joinable) + kFirstBlock;
+}
 
-void Ring::initialise(std::byte* base, std::uint64_t max_items) noexcept {
+void Ring::initialise(std::byte* base, const Options& options) noexcept {
   auto& words = *reinterpret_cast<shm::RingWords*>(base + shm::kHeaderRoom);
-  const Position start(first_block_offset() / kUnit, 0);
-  words.max_items = max_items;
+  const std::uint64_t block = first_block_offset(options.joinable);
+  const Position start(block / kUnit, 0);
+  words.max_items = options.max_items;
+  words.joinable = options.joinable ? 1 : 0;
   words.tail = start.word();
   words.head = start.word();
   words.seen_head = start.word();
-  words.blocks[0].offset = first_block_offset();
+  words.blocks[0].offset = block;
   words.blocks[0].size = kFirstBlock;
   words.blocks[0].sequence = 1;
 }
@@ -64,17 +70,13 @@ Ring::Ring(std::shared_ptr<shm::Segment> segment)
     : segment_(std::move(segment)),
       hold_(*segment_),
       words_(segment_->content<shm::RingWords>()),
+      tally_(tally_of(*segment_)),
       bounds_(segment_->bounds()) {}
 
 // ------------------------------------------------------------------ put
 
 Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel) {
-  const std::uint64_t bytes = total(payload);
-  if (bytes > kMostBytes) {
-    throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
-                      segment_->label() + ": the most is " + std::to_string(kMostBytes));
-  }
-  if (parcel != nullptr) hold_.check(parcel->fds);
+  const std::uint64_t bytes = check(payload, parcel);
   Put result;
   {
     const LockGuard lock(*this, words_.producers, patience);
@@ -86,30 +88,22 @@ Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Pa
   return result;
 }
 
-bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
-  using Growth = Patience::Room;
-  Patience patience{.room = deadline.is_now() ? Growth::kGrow : Growth::kLeaveToConsumers,
-                    .deadline = deadline};
-  shm::PassOn pass_on(words_.not_full, [this] { return has_room(); });
-  for (;;) {
-    const Put result = try_put(payload, encoding, patience, parcel);
-    if (result == Put::kDone) return true;
-    if (result == Put::kBusy) return false;
-    if (result == Put::kHeld) {
-      if (deadline.passed()) return false;
-      if (std::exchange(pass_on.owed, false) && has_room()) shm::Parking(words_.not_full).notify();
-      hold_.wait_for_room(deadline);
-      continue;
-    }
-    const bool growing = result == Put::kNoRoom;
-    const auto until = growing ? os::Deadline::after(kBeforeGrowing) : deadline;
-    const auto ready = [this, growing] { return growing ? half_free() : has_room(); };
-    const auto outcome =
-        shm::Parking(words_.not_full).wait(bounds_, until, put_spin_, ready, ready);
-    if (outcome == shm::Slept::kReadyLate) pass_on.owed = true;
-    patience.room = growing ? Growth::kGrow : Growth::kLeaveToConsumers;
-    if (!growing && outcome == shm::Slept::kTimedOut) return false;
+// The size of an item that can be put; what cannot is said before the lock is taken.
+std::uint64_t Ring::check(Parts payload, const Parcel* parcel) const {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  if (bytes > kMostBytes) {
+    throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
+                      segment_->label() + ": the most is " + std::to_string(kMostBytes));
   }
+  if (parcel != nullptr) hold_.check(parcel->fds);
+  return bytes;
+}
+
+bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
+  return put_until(deadline, [&](const Patience& patience) {
+    return try_put(payload, encoding, patience, parcel);
+  });
 }
 
 Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room,
@@ -117,11 +111,15 @@ Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience
   // Not only after a take-over: who took over may have failed to repair (no address space).
   if (header_at(tail().unit()).load(std::memory_order_relaxed) != 0) [[unlikely]]
     repair();
+  if (shut() != Shut::kNo) [[unlikely]]
+    return Put::kShut;
   Position tail = this->tail();
   if (too_many(tail)) return Put::kFull;
   const std::uint64_t units = Header::units_for(bytes);
   if (!find_room(tail, units, room)) return Put::kNoRoom;
   if (parcel != nullptr && !ship(*parcel)) return Put::kHeld;
+  if (signal() == Signal::kLowered) [[unlikely]]
+    raise_signal();
   write(tail, payload, bytes, encoding);
   return Put::kDone;
 }
@@ -171,64 +169,83 @@ void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding enc
 // ------------------------------------------------------------------ get
 
 Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
-  if (!has_item()) {
-    static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
-    return Get::kEmpty;
-  }
-  Get result;
+  Get result = look();
+  if (result != Get::kDone) return result;
   {
-    const LockGuard lock(*this, words_.consumers, patience);
+    const ConsumerGuard lock(*this, patience);
     if (!lock) return Get::kBusy;
     result = take(room, record);
   }
-  if (result == Get::kDone) tell_producers();
+  if (result == Get::kDone) taken();
   return result;
 }
 
 Get Ring::get(const Room& room, Record& record, os::Deadline deadline) {
-  shm::PassOn pass_on(words_.not_empty, [this] { return has_item(); });
-  for (;;) {
-    const Get result = try_get(room, record, {.deadline = deadline});
-    if (result != Get::kEmpty) return result;
-    const auto ready = [this] { return has_item(); };
-    const auto outcome =
-        shm::Parking(words_.not_empty).wait(bounds_, deadline, get_spin_, ready, ready);
-    if (outcome == shm::Slept::kReadyLate) pass_on.owed = true;
-    if (outcome == shm::Slept::kTimedOut) return Get::kEmpty;
+  return get_until(deadline, [&] { return try_get(room, record, {.deadline = deadline}); });
+}
+
+// kDone: there is something to take.
+Get Ring::look() {
+  if (has_item() && shut() != Shut::kForAll) [[likely]]
+    return Get::kDone;
+  static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
+  switch (shut()) {
+    case Shut::kForAll: drop_all(); return Get::kShut;
+    case Shut::kForPuts: return has_item() ? Get::kDone : Get::kShut;  // what came before that
+    case Shut::kNo: break;
   }
+  if (signal() != Signal::kUnasked) [[unlikely]]
+    lower_signal();
+  return Get::kEmpty;
+}
+
+void Ring::taken() {
+  tell_producers();
+  if (signal() == Signal::kRaised && !has_item()) [[unlikely]]
+    lower_signal();
 }
 
 Get Ring::take(const Room& room, Record& record) {
   Position head = this->head();
+  if (!follow_links(head)) {
+    words_.head.store(head.word(), std::memory_order_release);  // what lies behind is free
+    return Get::kEmpty;
+  }
+  const Header header(header_at(head.unit()).load(std::memory_order_acquire));
+  record.bytes = header.bytes();
+  record.encoding = header.encoding();
+  record.number = head.items();
+  const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
+  if (header.bytes() > room.size()) {
+    std::memcpy(record.start.data(), payload,
+                std::min<std::uint64_t>(record.start.size(), header.bytes()));
+    return Get::kTooSmall;
+  }
+  const bool is_parcel = header.encoding() == Encoding::kParcel;
+  if (is_parcel) [[unlikely]]
+    record.fds = look_into_hold({payload, header.bytes()});
+  copy_out({payload, header.bytes()}, room);
+  if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
+  if (tally_) tally_.taking(os::self(), head.items(), 1);
+  // The item is taken now. Release: the copy above is done before a producer reuses the place.
+  words_.head.store(head.past(header.units()).word(), std::memory_order_release);
+  if (is_parcel && !record.fds.empty()) hold_.drop();
+  return Get::kDone;
+}
+
+// To the next record; false where there is none.
+bool Ring::follow_links(Position& head) const {
   std::size_t links = 0;
   for (;;) {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
-    if (header.kind() == Header::Kind::kNone) return Get::kEmpty;
-    if (header.kind() == Header::Kind::kLink) {
-      count_link(links);
-      head = head.at(header.target());
-      words_.head.store(head.word(), std::memory_order_release);
-      continue;
+    switch (header.kind()) {
+      case Header::Kind::kRecord: return true;
+      case Header::Kind::kNone: return false;
+      case Header::Kind::kLink: break;
+      default: segment_->throw_damaged("an unknown record");
     }
-    if (header.kind() != Header::Kind::kRecord) segment_->throw_damaged("an unknown record");
-    record.bytes = header.bytes();
-    record.encoding = header.encoding();
-    record.number = head.items();
-    const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
-    if (header.bytes() > room.size()) {
-      std::memcpy(record.start.data(), payload,
-                  std::min<std::uint64_t>(record.start.size(), header.bytes()));
-      return Get::kTooSmall;
-    }
-    const bool is_parcel = header.encoding() == Encoding::kParcel;
-    if (is_parcel) [[unlikely]]
-      record.fds = look_into_hold({payload, header.bytes()});
-    copy_out({payload, header.bytes()}, room);
-    if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
-    // The item is taken now. Release: the copy above is done before a producer reuses the place.
-    words_.head.store(head.past(header.units()).word(), std::memory_order_release);
-    if (is_parcel && !record.fds.empty()) hold_.drop();
-    return Get::kDone;
+    count_link(links);
+    head = head.at(header.target());
   }
 }
 
@@ -272,7 +289,9 @@ bool Ring::has_item() const {
 
 // ------------------------------------------------------------------ waiting for room
 
+// Or there never will be.
 bool Ring::has_room() const {
+  if (shut() != Shut::kNo) return true;
   return words_.max_items == 0 || items_between(head(), tail()) < words_.max_items;
 }
 

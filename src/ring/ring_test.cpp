@@ -20,7 +20,7 @@ using shm::Segment;
 
 std::shared_ptr<Segment> new_segment(std::uint64_t max_items = 0) {
   return Segment::create(Kind::kQueue, "test", Ring::segment_size(),
-                         [max_items](std::byte* base) { Ring::initialise(base, max_items); });
+                         [max_items](std::byte* base) { Ring::initialise(base, {max_items}); });
 }
 
 bool put(Ring& ring, const std::string& text, os::Deadline deadline = os::Deadline::now()) {

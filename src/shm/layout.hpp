@@ -25,7 +25,7 @@ static_assert(std::endian::native == std::endian::little, "positions are written
 constexpr std::size_t kLine = 128;
 
 constexpr std::array<char, 8> kMagic{'s', 'h', 'o', 'a', 'l', '\r', '\n', '\0'};
-constexpr std::uint32_t kLayoutVersion = 2;
+constexpr std::uint32_t kLayoutVersion = 3;
 
 enum class Kind : std::uint32_t {
   kQueue = 1,
@@ -104,12 +104,35 @@ struct RingWords {
   alignas(kLine) LockWords consumers;
   alignas(kLine) Word head;  ///< where the next record is; written under `consumers`
   alignas(kLine) ParkingWords not_empty;
+  HalfWord shut;           ///< a ring::Shut; written under `producers`
+  HalfWord signal;         ///< a ring::Signal; written under `producers`
+  std::uint32_t joinable;  ///< 1: a Tally follows these words; fixed
   alignas(kLine) ParkingWords not_full;
   alignas(kLine) std::array<RingBlock, kRingBlocks> blocks;
 };
 static_assert(offsetof(RingWords, tail) % kLine == 0 && offsetof(RingWords, head) % kLine == 0);
 static_assert(std::is_standard_layout_v<RingWords>);
+static_assert(offsetof(RingWords, not_full) == offsetof(RingWords, not_empty) + kLine);
 static_assert(sizeof(RingWords) == 7 * kLine + kRingBlocks * sizeof(RingBlock));
+
+/// What one process has taken from a ring and has not ended. The words belong to ring::Tally.
+struct TallyEntry {
+  Word process;       ///< a task word; 0: free
+  Word taken;         ///< items it has ever taken,
+  Word taken_before;  ///< what that was before the last time,
+  Word taken_at;      ///< and the number of the first item of the last time
+  Word ended;         ///< the same of items that it has ended
+  Word ended_before;
+  Word ended_at;  ///< how many were ended by anybody before the last time
+};
+constexpr std::size_t kTallyEntries = 512;
+
+struct TallyWords {
+  Word ended;  ///< items ended by anybody, modulo 2^28; under `consumers`, as all but all_ended
+  Word used;   ///< entries from here on were never taken
+  alignas(kLine) ParkingWords all_ended;
+  alignas(kLine) std::array<TallyEntry, kTallyEntries> entries;
+};
 
 // ---------------------------------------------------------------- objects of sync/
 

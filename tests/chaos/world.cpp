@@ -48,7 +48,7 @@ std::string to_string(const Items& items) {
 void World::make_ring(std::uint64_t max_items) {
   segment = shm::Segment::create(
       shm::Kind::kQueue, "chaos", ring::Ring::segment_size(),
-      [max_items](std::byte* base) { ring::Ring::initialise(base, max_items); });
+      [max_items](std::byte* base) { ring::Ring::initialise(base, {max_items}); });
   ring = std::make_unique<ring::Ring>(segment);
 }
 

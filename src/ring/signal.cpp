@@ -1,0 +1,70 @@
+// Waiting for items: by sleeping without taking one, and by a descriptor.
+#include <shoal/error.hpp>
+#include <stdexcept>
+
+#include "ring/ring_locks.hpp"
+#include "ring/ring_waits.hpp"
+
+namespace shoal::ring {
+
+bool Ring::wait_for_item(os::Deadline deadline) {
+  static_cast<void>(segment_->user());
+  const auto ready = [this] { return has_item() || shut() != Shut::kNo; };
+  // Who looks and does not take leaves its wake-up to another.
+  shm::PassOn pass_on(words_.not_empty, ready);
+  if (ready()) return true;
+  const auto outcome =
+      shm::Parking(words_.not_empty).wait(bounds_, deadline, get_spin_, ready, ready);
+  pass_on.owed = outcome == shm::Slept::kReadyLate;
+  if (outcome != shm::Slept::kTimedOut) return true;
+  if (signal() != Signal::kUnasked) lower_signal();
+  return false;
+}
+
+int Ring::signal_descriptor() {
+  if (!hold_) {
+    throw std::invalid_argument(segment_->label() +
+                                " has no descriptor to wait for: it has a name, or was attached "
+                                "by its first descriptor alone");
+  }
+  if (signal() == Signal::kUnasked) {
+    const LockGuard lock(*this, words_.producers, {});
+    if (lock.from_dead()) repair();
+    if (signal() == Signal::kUnasked) {
+      if (has_item() || shut() != Shut::kNo) {
+        raise_signal();
+      } else {
+        words_.signal.store(static_cast<std::uint32_t>(Signal::kLowered),
+                            std::memory_order_release);
+      }
+    }
+  }
+  return hold_.in();
+}
+
+// Under the producers' lock. Killed in between: raised in vain, or twice.
+void Ring::raise_signal() {
+  if (!hold_) {
+    throw std::invalid_argument("a process waits for items of " + segment_->label() +
+                                " by a descriptor, and this one was not given the sockets that "
+                                "tell it: attach it by all its descriptors");
+  }
+  hold_.raise();
+  words_.signal.store(static_cast<std::uint32_t>(Signal::kRaised), std::memory_order_release);
+}
+
+// Not waited for: who is at work behind one of the locks, or the next to find nothing, does it.
+void Ring::lower_signal() {
+  if (!hold_) return;
+  constexpr Patience kOnce{.lock = Patience::Lock::kOnce};
+  const ConsumerGuard consumers(*this, kOnce);
+  if (!consumers) return;
+  const LockGuard producers(*this, words_.producers, kOnce);
+  if (!producers) return;
+  if (producers.from_dead()) repair();
+  if (has_item() || shut() != Shut::kNo) return;
+  words_.signal.store(static_cast<std::uint32_t>(Signal::kLowered), std::memory_order_release);
+  hold_.lower();
+}
+
+}  // namespace shoal::ring
