@@ -31,9 +31,8 @@ from .process import ForkProcess, ForkServerProcess, Process, SpawnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing import queues as _standard_queues
 
-    from .queues import Queue
+    from .queues import JoinableQueue, Queue, SimpleQueue
     from .synchronize import (
         Barrier,
         BoundedSemaphore,
@@ -159,20 +158,21 @@ class _Factories(_standard.BaseContext):
 
         return Queue(maxsize, name=name, ctx=self.get_context())
 
-    # The standard library's queues make locks of the context they are given, and hand them to
-    # parts that look inside: they get standard locks.
+    def JoinableQueue(  # type: ignore[override]
+        self, maxsize: int = 0, *, name: str | None = None
+    ) -> JoinableQueue[Any]:
+        """A shoal queue that knows which of its items are done; arguments as for `Queue`."""
+        from .queues import JoinableQueue
 
-    def JoinableQueue(self, maxsize: int = 0) -> _standard_queues.JoinableQueue[Any]:
-        """The standard library's joinable queue."""
-        from multiprocessing.queues import JoinableQueue
+        return JoinableQueue(maxsize, name=name, ctx=self.get_context())
 
-        return JoinableQueue(maxsize, ctx=self._standard_context())
+    def SimpleQueue(  # type: ignore[override]
+        self, *, name: str | None = None
+    ) -> SimpleQueue[Any]:
+        """A shoal queue without a bound; `name` as for `Queue`."""
+        from .queues import SimpleQueue
 
-    def SimpleQueue(self) -> _standard_queues.SimpleQueue[Any]:
-        """The standard library's simple queue."""
-        from multiprocessing.queues import SimpleQueue
-
-        return SimpleQueue(ctx=self._standard_context())
+        return SimpleQueue(name=name, ctx=self.get_context())
 
     def set_forkserver_preload(self, module_names: list[str]) -> None:
         """Modules that the next fork server imports before it serves; a hint, as in Python."""
@@ -197,9 +197,6 @@ class _Factories(_standard.BaseContext):
             raise ValueError(f"cannot find context for {method!r}") from None
         context._check_available()
         return context
-
-    def _standard_context(self) -> _standard.BaseContext:
-        return _standard._concrete_contexts[self.get_start_method()]  # type: ignore[attr-defined, no-any-return]
 
 
 class ForkContext(_Factories, _standard.ForkContext):

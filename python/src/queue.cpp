@@ -2,10 +2,12 @@
 #include <Python.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <new>
 #include <shoal/buffer.hpp>
 #include <shoal/error.hpp>
+#include <vector>
 
 #include "channel/queue_core.hpp"
 #include "pickler.hpp"
@@ -66,17 +68,21 @@ PyObject* queue_new(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 int queue_init(PyObject* self, PyObject* args, PyObject* named) {
-  static const char* keywords[] = {"maxsize", "name", nullptr};
+  static const char* keywords[] = {"maxsize", "name", "joinable", nullptr};
   Py_ssize_t maxsize = 0;
   const char* name = nullptr;
-  if (PyArg_ParseTupleAndKeywords(args, named, "|nz", const_cast<char**>(keywords), &maxsize,
-                                  &name) == 0) {
+  int joinable = 0;
+  if (PyArg_ParseTupleAndKeywords(args, named, "|nzp", const_cast<char**>(keywords), &maxsize,
+                                  &name, &joinable) == 0) {
     return -1;
   }
-  const std::uint64_t limit = maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize);
+  const ring::Options options{
+      .max_items = maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize),
+      .joinable = joinable != 0,
+  };
   const bool done = initialise(self, [&] {
-    return name == nullptr ? channel::QueueCore::create(limit)
-                           : channel::QueueCore::create(limit, name);
+    return name == nullptr ? channel::QueueCore::create(options)
+                           : channel::QueueCore::create(options, name);
   });
   return done ? 0 : -1;
 }
@@ -240,7 +246,9 @@ PyObject* get_from(ring::Ring& ring, os::Deadline deadline) {
   Room room;
   ring::Record record;
   auto result = ring.try_get(room.all(), record, {.lock = ring::Patience::Lock::kTry});
-  if (result == ring::Get::kBusy || (result == ring::Get::kEmpty && !deadline.is_now())) {
+  const bool is_empty = result == ring::Get::kEmpty;
+  if (result == ring::Get::kBusy || result == ring::Get::kShut ||
+      (is_empty && !deadline.is_now())) {
     result = wait_for_record(ring, room.all(), record, deadline);
   }
   while (result == ring::Get::kTooSmall) {
@@ -280,6 +288,192 @@ PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyO
 
 PyObject* queue_get_nowait(PyObject* self, PyObject*) { return get_object(self, false, nullptr); }
 
+// ------------------------------------------------------------------ many at a time
+
+constexpr std::size_t kBatch = 128;
+constexpr std::size_t kGathered = 64 * 1024;  // bytes
+constexpr std::size_t kLeastRoomForMany = 64 * 1024;
+
+// Tells who catches the error that is set what was done before it.
+void add_to_error(const char* name, PyObject* value) {
+  PyObject* type = nullptr;
+  PyObject* error = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &error, &traceback);
+  PyErr_NormalizeException(&type, &error, &traceback);
+  if (error != nullptr && value != nullptr && PyObject_SetAttrString(error, name, value) != 0) {
+    PyErr_Clear();  // an exception that takes no attributes
+  }
+  PyErr_Restore(type, error, traceback);
+}
+
+// Some of what is to be put, pickled, and what the ring is given of it.
+class Batch {
+ public:
+  // Pickles from `next` on. False with an error set: what came before it is in the batch.
+  bool gather(PyObject* sequence, Py_ssize_t next) {
+    std::size_t bytes = 0;
+    for (; next < PySequence_Fast_GET_SIZE(sequence); ++next) {
+      const Ref object(Py_NewRef(PySequence_Fast_GET_ITEM(sequence, next)));
+      Payload& payload = payloads_.emplace_back();
+      if (!payload.set(object.get())) {
+        payloads_.pop_back();
+        return false;
+      }
+      bytes += payload.bytes();
+      if (payloads_.size() == kBatch || bytes >= kGathered) break;
+    }
+    return true;
+  }
+
+  // False where the deadline passed before all were `sent`.
+  bool send(ring::Ring& ring, os::Deadline deadline, std::size_t& sent) {
+    std::vector<ring::Item> items;
+    items.reserve(payloads_.size());
+    for (Payload& payload : payloads_) {
+      items.push_back({payload.parts(), payload.encoding(), payload.parcel()});
+    }
+    const WithoutGil other_threads_run;
+    return ring.put_many(items, deadline, sent);
+  }
+
+ private:
+  std::deque<Payload> payloads_;  // they do not move
+};
+
+// Adds to `put` what was put. False with an error set.
+bool put_batches(ring::Ring& ring, PyObject* sequence, os::Deadline deadline, std::size_t& put) {
+  while (put < static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence))) {
+    Batch batch;
+    const bool pickled = batch.gather(sequence, static_cast<Py_ssize_t>(put));
+    const Ref error(pickled ? nullptr : taken_error());
+    std::size_t sent = 0;
+    bool in_time = false;
+    try {
+      in_time = batch.send(ring, deadline, sent);
+    } catch (...) {
+      raise_current_exception();
+      put += sent;
+      return false;
+    }
+    put += sent;
+    if (!pickled) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.get())), error.get());
+    if (!in_time) PyErr_SetNone(full_error);
+    if (!pickled || !in_time) return false;
+  }
+  return true;
+}
+
+PyObject* queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  BlockArguments parsed;
+  PyObject* objects = nullptr;
+  if (!parse_block("put_many", args, count, names, &objects, parsed, "objs")) return nullptr;
+  auto* core = open_core_of(self);
+  if (core == nullptr) return nullptr;
+  try {
+    const auto deadline = deadline_from(parsed.block, parsed.timeout);
+    const Ref sequence(deadline ? PySequence_Tuple(objects) : nullptr);  // nobody changes that
+    if (!sequence) return nullptr;
+    std::size_t put = 0;
+    if (put_batches(core->ring(), sequence.get(), *deadline, put)) Py_RETURN_NONE;
+    const Ref so_many(PyLong_FromSize_t(put));
+    add_to_error("items_put", so_many.get());
+    return nullptr;
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+// What get_many has, and the first error among it.
+class Gathered {
+ public:
+  Gathered() : list_(PyList_New(0)) {}
+  explicit operator bool() const noexcept { return static_cast<bool>(list_); }
+  [[nodiscard]] std::size_t size() const noexcept { return taken_; }
+
+  // Takes the reference; nullptr with an error set: an item that could not be unpickled.
+  void add(PyObject* object) {
+    ++taken_;
+    const Ref item(object);
+    if (item && PyList_Append(list_.get(), item.get()) == 0) return;
+    if (error_) {
+      PyErr_Clear();
+    } else {
+      error_ = Ref(taken_error());
+    }
+  }
+
+  PyObject* result() {
+    if (!error_) return list_.release();
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error_.get())), error_.get());
+    add_to_error("items", list_.get());
+    return nullptr;
+  }
+
+ private:
+  Ref list_;
+  Ref error_;
+  std::size_t taken_ = 0;
+};
+
+// Adds what one hold of the lock gives. False where that is nothing, or with an error set.
+bool get_batch(ring::Ring& ring, std::size_t most, os::Deadline deadline, Gathered& gathered) {
+  Room room;
+  room.widen(std::max(room.all().size(), kLeastRoomForMany));
+  std::vector<ring::Slice> slices;
+  ring::Get result{};
+  try {
+    const WithoutGil other_threads_run;
+    result = ring.get_many(room.all(), most, slices, deadline);
+  } catch (...) {
+    if (gathered.size() == 0) raise_current_exception();
+    return false;
+  }
+  if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
+    PyObject* one = get_from(ring, os::Deadline::now());
+    if (one == nullptr && PyErr_ExceptionMatches(empty_error) != 0) {
+      PyErr_Clear();  // another was quicker
+      return !deadline.is_now();
+    }
+    gathered.add(one);
+    return true;
+  }
+  for (const auto& slice : slices) {
+    ring::Record record{.bytes = slice.bytes, .encoding = slice.encoding};
+    gathered.add(object_from(room.all().subspan(slice.offset, slice.bytes), record));
+  }
+  return !slices.empty();
+}
+
+PyObject* queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  BlockArguments parsed;
+  PyObject* number = nullptr;
+  if (!parse_block("get_many", args, count, names, &number, parsed, "max")) return nullptr;
+  const Py_ssize_t most = PyNumber_AsSsize_t(number, PyExc_OverflowError);
+  if (most == -1 && PyErr_Occurred() != nullptr) return nullptr;
+  if (most < 1) {
+    PyErr_Format(PyExc_ValueError, "get_many() takes at least 1 item, not %zd", most);
+    return nullptr;
+  }
+  auto* core = open_core_of(self);
+  if (core == nullptr) return nullptr;
+  try {
+    auto deadline = deadline_from(parsed.block, parsed.timeout);
+    if (!deadline) return nullptr;
+    Gathered gathered;
+    if (!gathered) return nullptr;
+    const auto limit = static_cast<std::size_t>(most);
+    while (gathered.size() < limit &&
+           get_batch(core->ring(), limit - gathered.size(), *deadline, gathered)) {
+      if (gathered.size() != 0) deadline = os::Deadline::now();  // then only what is there
+    }
+    if (gathered.size() != 0) return gathered.result();
+    return PyErr_Occurred() != nullptr ? nullptr : empty();
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
 // ------------------------------------------------------------------ the rest
 
 template <class Function>
@@ -315,6 +509,86 @@ PyObject* queue_close(PyObject* self, PyObject*) {
   return ask(self, [](auto& core) {
     core.close();
     return Py_NewRef(Py_None);
+  });
+}
+
+PyObject* queue_shutdown(PyObject* self, PyObject* args, PyObject* named) {
+  static const char* keywords[] = {"immediate", nullptr};
+  int immediate = 0;
+  if (PyArg_ParseTupleAndKeywords(args, named, "|p:shutdown", const_cast<char**>(keywords),
+                                  &immediate) == 0) {
+    return nullptr;
+  }
+  return ask(self, [immediate](auto& core) {
+    {
+      const WithoutGil other_threads_run;
+      core.ring_in_any_state().shut(immediate != 0);
+    }
+    return Py_NewRef(Py_None);
+  });
+}
+
+PyObject* queue_fileno(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) { return PyLong_FromLong(core.ring().signal_descriptor()); });
+}
+
+// _poll(timeout): whether get would not wait.
+PyObject* queue_poll(PyObject* self, PyObject* timeout) {
+  return ask(self, [timeout](auto& core) -> PyObject* {
+    const auto deadline = deadline_from(true, timeout);
+    if (!deadline) return nullptr;
+    bool ready = false;
+    {
+      const WithoutGil other_threads_run;
+      ready = core.ring().wait_for_item(*deadline);
+    }
+    return PyBool_FromLong(ready ? 1 : 0);
+  });
+}
+
+// _poll_room(timeout): whether there is room for one more.
+PyObject* queue_poll_room(PyObject* self, PyObject* timeout) {
+  return ask(self, [timeout](auto& core) -> PyObject* {
+    const auto deadline = deadline_from(true, timeout);
+    if (!deadline) return nullptr;
+    bool ready = false;
+    {
+      const WithoutGil other_threads_run;
+      ready = core.ring().wait_for_room(*deadline);
+    }
+    return PyBool_FromLong(ready ? 1 : 0);
+  });
+}
+
+PyObject* queue_check_joinable(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) {
+    core.check_joinable();
+    return Py_NewRef(Py_None);
+  });
+}
+
+PyObject* queue_task_done(PyObject* self, PyObject*) {
+  return ask(self, [](auto& core) {
+    core.check_joinable();
+    {
+      const WithoutGil other_threads_run;
+      core.ring_in_any_state().end_item();
+    }
+    return Py_NewRef(Py_None);
+  });
+}
+
+PyObject* queue_join(PyObject* self, PyObject* timeout) {
+  return ask(self, [timeout](auto& core) -> PyObject* {
+    core.check_joinable();
+    const auto deadline = deadline_from(true, timeout);
+    if (!deadline) return nullptr;
+    bool all = false;
+    {
+      const WithoutGil other_threads_run;
+      all = core.ring_in_any_state().join(*deadline);
+    }
+    return PyBool_FromLong(all ? 1 : 0);
   });
 }
 
@@ -413,6 +687,29 @@ PyMethodDef methods[] = {
      "qsize($self, /)\n--\n\nItems in it: exact for every put and get that has returned."},
     {"empty", queue_empty, METH_NOARGS, "empty($self, /)\n--\n\nTrue where there is no item."},
     {"full", queue_full, METH_NOARGS, "full($self, /)\n--\n\nTrue where maxsize items are in it."},
+    {"put_many", method(queue_put_many), METH_FASTCALL | METH_KEYWORDS,
+     "put_many($self, /, objs, block=True, timeout=None)\n--\n\n"
+     "Append all of `objs` in their order, for less than one by one; items of other producers may "
+     "come in between. Raises what `put` raises; `items_put` of the exception is then the number "
+     "of items that were put."},
+    {"get_many", method(queue_get_many), METH_FASTCALL | METH_KEYWORDS,
+     "get_many($self, /, max, block=True, timeout=None)\n--\n\n"
+     "Take what there is, at most `max` items, as a list; waits for the first as `get` does. Where "
+     "an item cannot be unpickled, that error is raised, and its `items` is the list of the "
+     "others."},
+    {"shutdown", method(queue_shutdown), METH_VARARGS | METH_KEYWORDS,
+     "shutdown($self, /, immediate=False)\n--\n\n"
+     "From now on `put` raises ShutDown, and `get` where nothing is left, in all processes. "
+     "`immediate`: what is in it is dropped."},
+    {"fileno", queue_fileno, METH_NOARGS,
+     "fileno($self, /)\n--\n\n"
+     "A descriptor for select, epoll and event loops: readable exactly while `get` would not wait. "
+     "It belongs to the queue and is not to be read from. ValueError where the queue has a name."},
+    {"_poll", queue_poll, METH_O, nullptr},
+    {"_poll_room", queue_poll_room, METH_O, nullptr},
+    {"_check_joinable", queue_check_joinable, METH_NOARGS, nullptr},
+    {"_task_done", queue_task_done, METH_NOARGS, nullptr},
+    {"_join", queue_join, METH_O, nullptr},
     {"close", queue_close, METH_NOARGS,
      "close($self, /)\n--\n\nThis process uses it no longer; what was put stays for others."},
     {"_descriptor", queue_descriptor, METH_NOARGS, nullptr},

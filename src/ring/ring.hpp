@@ -175,6 +175,8 @@ class Ring {
                os::Deadline deadline);
   /// Waits until there is something to take, or never will be: false where the deadline passed.
   bool wait_for_item(os::Deadline deadline);
+  /// Waits until fewer than max_items are in it, or nothing can be put any more.
+  bool wait_for_room(os::Deadline deadline);
 
   /// From now on nothing can be put, and nothing taken where it is `at_once`: what is in it is
   /// dropped then.

@@ -21,6 +21,16 @@ bool Ring::wait_for_item(os::Deadline deadline) {
   return false;
 }
 
+bool Ring::wait_for_room(os::Deadline deadline) {
+  static_cast<void>(segment_->user());
+  const auto ready = [this] { return has_room(); };
+  shm::PassOn pass_on(words_.not_full, ready);
+  const auto outcome =
+      shm::Parking(words_.not_full).wait(bounds_, deadline, put_spin_, ready, ready);
+  pass_on.owed = outcome == shm::Slept::kReadyLate;
+  return outcome != shm::Slept::kTimedOut;
+}
+
 int Ring::signal_descriptor() {
   if (!hold_) {
     throw std::invalid_argument(segment_->label() +
