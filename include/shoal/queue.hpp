@@ -31,7 +31,8 @@ class Fd;
 }
 namespace ring {
 enum class Encoding : std::uint8_t;
-}
+struct Record;
+}  // namespace ring
 
 struct QueueOptions {
   /// Most items in it; put waits beyond. 0 or less: no limit.
@@ -148,6 +149,17 @@ class QueueBase {
   std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
                                                     Nanoseconds timeout) const;
 
+  /// A string or a bytes object, which is not copied before.
+  bool send_content(Kind kind, std::span<const std::byte> content, Nanoseconds timeout) const;
+  /// Where the content of one goes: makes `object` as large as that, and says where it is.
+  struct Vessel {
+    void* object;
+    std::span<std::byte> (*resize)(void* object, std::size_t size);
+  };
+  enum class Came : std::uint8_t { kNothing, kContent, kOther };
+  /// kOther: as receive() does it, in `into` and `bytes`.
+  Came receive_content(Kind kind, const Vessel& vessel, Freight& into,
+                       std::span<const std::byte>& bytes, Raw& raw, Nanoseconds timeout) const;
   /// Sends the slices of a freight, or numbers of 8 bytes, one after another. False where the
   /// timeout passed before all were `sent`.
   bool send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const;
@@ -164,6 +176,7 @@ class QueueBase {
  private:
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
   std::size_t receive_one_of_many(Freight& into, Nanoseconds timeout) const;
+  std::span<const std::byte> received(Freight& into, ring::Record& record, Raw& raw) const;
   [[nodiscard]] Raw raw_of(ring::Encoding encoding, std::size_t bytes) const;
   std::shared_ptr<channel::QueueCore> core_;
 };
@@ -239,6 +252,10 @@ class Queue : public QueueBase {
 
   /// Waits while it is empty.
   [[nodiscard]] T get() { return *get_within(kForever); }
+  /// The same into an item whose memory is used again, where it is a string or Bytes.
+  void get_into(T& item) { static_cast<void>(get_into_within(item, kForever)); }
+  /// False where it is empty; `item` may have changed.
+  [[nodiscard]] bool try_get_into(T& item) { return get_into_within(item, Nanoseconds::zero()); }
   /// Nothing where it is empty.
   [[nodiscard]] std::optional<T> try_get() { return get_within(Nanoseconds::zero()); }
   /// Nothing where it is still empty after `timeout`.
@@ -253,6 +270,8 @@ class Queue : public QueueBase {
  private:
   static constexpr bool kIsInteger = std::integral<T> && !std::same_as<T, bool>;
   static constexpr bool kIsRaw = kIsInteger || std::floating_point<T>;
+  static constexpr bool kIsContent = std::same_as<T, std::string> || std::same_as<T, Bytes>;
+  static constexpr Kind kContentKind = std::same_as<T, Bytes> ? Kind::bytes : Kind::string;
 
   // The number as which a number travels, and what it is then.
   using Wide =
@@ -268,6 +287,8 @@ class Queue : public QueueBase {
     if constexpr (kIsRaw) {
       const auto number = static_cast<Wide>(item);
       return send(std::as_bytes(std::span(&number, 1)), kRaw, timeout);
+    } else if constexpr (kIsContent) {
+      return send_content(kContentKind, std::as_bytes(std::span(item)), timeout);
     } else {
       Freight freight;
       dumps(item, freight.bytes());
@@ -333,11 +354,40 @@ class Queue : public QueueBase {
   }
 
   std::optional<T> get_within(Nanoseconds timeout) {
-    Freight freight;
-    Raw raw{};
-    const auto bytes = receive(freight, raw, timeout);
-    if (!bytes) return std::nullopt;
-    return decoded(*bytes, raw);
+    if constexpr (kIsContent) {
+      T item;
+      if (!get_into_within(item, timeout)) return std::nullopt;
+      return item;
+    } else {
+      Freight freight;
+      Raw raw{};
+      const auto bytes = receive(freight, raw, timeout);
+      if (!bytes) return std::nullopt;
+      return decoded(*bytes, raw);
+    }
+  }
+
+  bool get_into_within(T& item, Nanoseconds timeout) {
+    if constexpr (kIsContent) {
+      Freight freight;
+      Raw raw{};
+      std::span<const std::byte> bytes;
+      const auto came =
+          receive_content(kContentKind, {&item, &resize}, freight, bytes, raw, timeout);
+      if (came == Came::kOther) item = decoded(bytes, raw);
+      return came != Came::kNothing;
+    } else {
+      auto got = get_within(timeout);
+      if (got) item = *std::move(got);
+      return got.has_value();
+    }
+  }
+
+  static std::span<std::byte> resize(void* object, std::size_t size) {
+    T& content = *static_cast<T*>(object);
+    if (content.capacity() < size) content = T();  // nothing of it is to be moved
+    content.resize(size);
+    return std::as_writable_bytes(std::span(content));
   }
 
   static T decoded(std::span<const std::byte> bytes, Raw raw) {

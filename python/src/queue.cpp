@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "channel/queue_core.hpp"
+#include "pickle/wrapped.hpp"
 #include "pickler.hpp"
 #include "python.hpp"
 
@@ -191,7 +192,7 @@ class LargeBytes {
   // Empty where the next record is no large bytes object.
   explicit LargeBytes(const ring::Record& record)
       : size_(record.bytes > kCopyWithGil && record.encoding == ring::Encoding::kPickle
-                  ? bytes_pickled(record.start, record.bytes)
+                  ? pickle::wrapped_size(Kind::bytes, record.start, record.bytes)
                   : 0) {
     if (size_ != 0) object_ = Ref(PyBytes_FromStringAndSize(nullptr, ssize()));
   }
@@ -205,7 +206,7 @@ class LargeBytes {
   // The object, if it is what came: another consumer may have taken the one that was announced.
   PyObject* take(ring::Record& record) {
     if (record.encoding != ring::Encoding::kPickle ||
-        bytes_pickled(prefix_, record.bytes) != size_) {
+        pickle::wrapped_size(Kind::bytes, prefix_, record.bytes) != size_) {
       return object_from(joined(record.bytes), record);
     }
     PyBytes_AS_STRING(object_.get())[size_] = '\0';
@@ -227,7 +228,7 @@ class LargeBytes {
 
   std::size_t size_;
   Ref object_;
-  std::array<std::byte, kBytesPrefix> prefix_{};
+  std::array<std::byte, pickle::kLongPrefix> prefix_{};
   ByteBuffer joined_;
 };
 

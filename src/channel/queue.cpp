@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "channel/queue_core.hpp"
+#include "pickle/utf8.hpp"
+#include "pickle/wrapped.hpp"
 #include "shm/shipment.hpp"
 
 namespace shoal {
@@ -24,6 +26,13 @@ std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool 
   const ring::Options made{.max_items = limit_of(options.maxsize), .joinable = joinable};
   return options.name.empty() ? channel::QueueCore::create(made)
                               : channel::QueueCore::create(made, options.name);
+}
+
+void check_text(std::span<const std::byte> text) {
+  const std::string_view view(reinterpret_cast<const char*>(text.data()), text.size());
+  if (!pickle::is_utf8(view)) {
+    throw PickleError("expected UTF-8, found other bytes in a string: send it as Bytes");
+  }
 }
 
 // The longest time stands for "no limit".
@@ -108,6 +117,74 @@ bool QueueBase::send(Freight& pickled, Nanoseconds timeout) const {
   return core_->ring().put(parts, ring::Encoding::kParcel, deadline_of(timeout), &parcel);
 }
 
+bool QueueBase::send_content(Kind kind, std::span<const std::byte> content,
+                             Nanoseconds timeout) const {
+  if (kind == Kind::string) check_text(content);
+  const pickle::Prefix prefix = pickle::prefix_for(kind, content.size());
+  const std::array parts{prefix.view(), content, std::span(&pickle::kEnd, 1)};
+  return core_->ring().put(parts, ring::Encoding::kPickle, deadline_of(timeout));
+}
+
+// A large one goes straight to where it stays: the ring says how large it is, and it is taken into
+// what was made for it, unless another consumer was quicker.
+QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Freight& into,
+                                           std::span<const std::byte>& bytes, Raw& raw,
+                                           Nanoseconds timeout) const {
+  constexpr std::size_t kDirectFrom = 4096;
+  ring::Ring& ring = core_->ring();
+  const os::Deadline deadline = deadline_of(timeout);
+  ByteBuffer& buffer = into.state_->buffer;
+  buffer.resize_uninitialized(kDirectFrom);
+  ring::Record record;
+  for (;;) {
+    auto result = ring.get(std::span(buffer.data(), buffer.size()), record, deadline);
+    if (result == ring::Get::kDone) break;
+    if (result != ring::Get::kTooSmall) return Came::kNothing;
+    const auto size = record.encoding == ring::Encoding::kPickle
+                          ? pickle::wrapped_size(kind, record.start, record.bytes)
+                          : 0;
+    if (size == 0) {
+      buffer.resize_uninitialized(record.bytes);
+      continue;
+    }
+    std::array<std::byte, pickle::kLongPrefix> prefix;
+    const auto content = vessel.resize(vessel.object, size + 1);  // and the end of the pickle
+    result = ring.get({prefix, content}, record, deadline);
+    if (result == ring::Get::kTooSmall) continue;
+    if (result != ring::Get::kDone) return Came::kNothing;
+    if (record.encoding == ring::Encoding::kPickle &&
+        pickle::wrapped_size(kind, prefix, record.bytes) == size) {
+      vessel.resize(vessel.object, size);
+      if (kind == Kind::string) check_text(content.first(size));
+      return Came::kContent;
+    }
+    const std::size_t in_prefix = std::min<std::size_t>(record.bytes, prefix.size());
+    buffer.clear();
+    buffer.append(std::span(prefix).first(in_prefix));
+    buffer.append(content.first(record.bytes - in_prefix));
+    break;
+  }
+  buffer.resize_uninitialized(record.bytes);
+  bytes = received(into, record, raw);
+  const auto scalar = raw == Raw::kPickle ? pickle::scan_scalar(bytes) : std::nullopt;
+  if (!scalar || scalar->kind != kind) return Came::kOther;
+  const auto content = vessel.resize(vessel.object, scalar->bytes.size());
+  std::copy(scalar->bytes.begin(), scalar->bytes.end(), content.begin());
+  return Came::kContent;
+}
+
+// What is in the freight: a pickle, whose handles it has then, or a number.
+std::span<const std::byte> QueueBase::received(Freight& into, ring::Record& record,
+                                               Raw& raw) const {
+  if (record.encoding == ring::Encoding::kParcel) {
+    raw = Raw::kPickle;
+    into.arrives(std::move(record.fds));
+    return into.state_->buffer.view().subspan(sizeof(ring::Parcel::number));
+  }
+  raw = raw_of(record.encoding, record.bytes);
+  return into.state_->buffer.view();
+}
+
 bool QueueBase::send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const {
   const auto bytes = pickled.state_->buffer.view();
   const auto& slices = pickled.state_->slices;
@@ -160,13 +237,7 @@ std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw&
       default: return std::nullopt;
     }
     buffer.resize_uninitialized(record.bytes);
-    if (record.encoding == ring::Encoding::kParcel) {
-      raw = Raw::kPickle;
-      into.arrives(std::move(record.fds));
-      return buffer.view().subspan(sizeof(ring::Parcel::number));
-    }
-    raw = raw_of(record.encoding, record.bytes);
-    return buffer.view();
+    return received(into, record, raw);
   }
 }
 
