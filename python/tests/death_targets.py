@@ -25,7 +25,8 @@ class Record(NamedTuple):
     number: int
 
 
-LAYOUT = struct.Struct("qqq")
+# Of a size that divides a page: the kernel writes page by page, and a kill may come in between.
+LAYOUT = struct.Struct("qqq8x")
 
 
 class Log:

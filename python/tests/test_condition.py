@@ -247,7 +247,9 @@ def test_its_repr_tells_lock_and_waiters(implementation: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "lock", [multiprocessing.Lock(), threading.Lock(), 5, shoal.Semaphore()], ids=repr
+    "lock",
+    [multiprocessing.Lock(), threading.Lock(), 5, shoal.Semaphore()],
+    ids=["stock", "of-threads", "number", "semaphore"],
 )
 def test_a_foreign_lock_is_refused(lock: Any) -> None:
     with pytest.raises(TypeError, match="needs a shoal Lock or RLock"):
