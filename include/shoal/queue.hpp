@@ -59,7 +59,8 @@ class QueueBase {
   /// A descriptor for poll, epoll and the like: it can be read from exactly while get would not
   /// wait. It belongs to the queue and is not to be read from or closed. A queue that was asked for
   /// it once works a little more at each put to an empty one, in all processes.
-  /// std::invalid_argument where the queue has a name.
+  /// std::invalid_argument where the queue has a name or was attached by its first descriptor
+  /// alone.
   [[nodiscard]] int fileno() const;
   /// Waits until get would not wait; takes nothing, so that another may be quicker.
   void wait_readable() const { static_cast<void>(wait_readable_within(kForever)); }
@@ -187,10 +188,10 @@ class QueueBase {
 ///
 /// A queue is a handle: copies share it, and it travels as an argument of a Process. Thread,
 /// process and fork safe. An item whose put returned is delivered exactly once, whoever dies; only
-/// the one item that a consumer had just taken is lost with it. put and get throw ClosedError
-/// after close(), ShutDown after shutdown(), Interrupted (wait.hpp), Damaged, and std::bad_alloc
-/// (OutOfMemory where there is no room for more shared memory); put throws what the codec throws,
-/// before the queue is touched, and get after the item was taken.
+/// the one item (or batch of get_many) that a consumer had just taken is lost with it. put and get
+/// throw ClosedError after close(), ShutDown after shutdown(), Interrupted (wait.hpp), Damaged, and
+/// std::bad_alloc (OutOfMemory where there is no room for more shared memory); put throws what the
+/// codec throws, before the queue is touched, and get after the item was taken.
 template <class T>
 class Queue : public QueueBase {
  public:
@@ -235,7 +236,8 @@ class Queue : public QueueBase {
   }
 
   /// Waits while it is empty; then what there is, but at most `most`. A consumer that is killed
-  /// meanwhile may have had them all in hand.
+  /// meanwhile may have had them all in hand, and what the codec throws for one of them loses those
+  /// that came with it.
   [[nodiscard]] std::vector<T> get_many(std::size_t most) {
     return get_many_within(most, kForever);
   }

@@ -675,14 +675,15 @@ PyMethodDef methods[] = {
      "put($self, /, obj, block=True, timeout=None)\n--\n\n"
      "Append `obj`. Full where maxsize items are in it for `timeout` seconds (None: no limit), or "
      "now without `block`. What pickling raises is raised here, the queue untouched. ValueError "
-     "after close(), MemoryError where there is no room for more shared memory."},
+     "after close(), ShutDown after shutdown(), MemoryError where there is no room for more shared "
+     "memory."},
     {"put_nowait", method(queue_put_nowait), METH_FASTCALL | METH_KEYWORDS,
      "put_nowait($self, /, obj)\n--\n\nput(obj, block=False)"},
     {"get", method(queue_get), METH_FASTCALL | METH_KEYWORDS,
      "get($self, /, block=True, timeout=None)\n--\n\n"
      "Take the oldest item. Empty where there is none for `timeout` seconds (None: no limit), or "
      "now without `block`. What unpickling raises is raised here, the item taken. ValueError "
-     "after close()."},
+     "after close(), ShutDown where none is left after shutdown()."},
     {"get_nowait", queue_get_nowait, METH_NOARGS, "get_nowait($self, /)\n--\n\nget(block=False)"},
     {"qsize", queue_qsize, METH_NOARGS,
      "qsize($self, /)\n--\n\nItems in it: exact for every put and get that has returned."},
@@ -705,7 +706,8 @@ PyMethodDef methods[] = {
     {"fileno", queue_fileno, METH_NOARGS,
      "fileno($self, /)\n--\n\n"
      "A descriptor for select, epoll and event loops: readable exactly while `get` would not wait. "
-     "It belongs to the queue and is not to be read from. ValueError where the queue has a name."},
+     "It belongs to the queue and is not to be read from. ValueError where the queue has a name, "
+     "was attached by its first descriptor alone, or is closed."},
     {"_poll", queue_poll, METH_O, nullptr},
     {"_poll_room", queue_poll_room, METH_O, nullptr},
     {"_check_joinable", queue_check_joinable, METH_NOARGS, nullptr},

@@ -285,7 +285,7 @@ QueueBase::Raw QueueBase::raw_of(ring::Encoding encoding, std::size_t bytes) con
 std::size_t QueueBase::qsize() const { return core_->ring_in_any_state().items(); }
 bool QueueBase::empty() const { return core_->ring_in_any_state().empty(); }
 bool QueueBase::full() const { return maxsize() != 0 && qsize() >= maxsize(); }
-void QueueBase::shutdown(bool immediate) const { core_->ring().shut(immediate); }
+void QueueBase::shutdown(bool immediate) const { core_->ring_in_any_state().shut(immediate); }
 int QueueBase::fileno() const { return core_->ring().signal_descriptor(); }
 bool QueueBase::wait_readable_within(Nanoseconds timeout) const {
   return core_->ring().wait_for_item(deadline_of(timeout));
