@@ -58,25 +58,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--brief",
-        action="store_true",
-        help="without the standard library beside shoal, and what no Python version changes",
-    )
+    parser.addoption("--own", action="store_true", help="without the standard library beside shoal")
+    parser.addoption("--brief", action="store_true", help="nor with what no Python version changes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--brief"):
+    brief = config.getoption("--brief")
+    if not brief and not config.getoption("--own"):
         return
 
     def is_left_out(item: pytest.Item) -> bool:
         call = getattr(item, "callspec", None)
         params = {} if call is None else call.params
         stem = item.path.stem
-        return (
-            params.get("implementation") == "multiprocessing"
-            or stem in OF_THE_CORE
-            or (stem in OF_ANY_METHOD and params.get("start_method", "fork") != "fork")
+        other_method = params.get("start_method", "fork") != "fork"
+        return params.get("implementation") == "multiprocessing" or (
+            brief and (stem in OF_THE_CORE or (stem in OF_ANY_METHOD and other_method))
         )
 
     left_out = [item for item in items if is_left_out(item)]

@@ -6,6 +6,7 @@ Tests that take `shoal_context` are about what only shoal has.
 from __future__ import annotations
 
 import functools
+import gc
 import multiprocessing
 import os
 import re
@@ -346,6 +347,7 @@ def test_close_gives_every_descriptor_back(context: Any) -> None:
 def test_a_failed_start_leaves_no_descriptor(shoal_context: Any, start_method: str) -> None:
     if start_method == "fork":
         pytest.skip("fork pickles nothing")
+    gc.collect()  # what earlier tests have left is not to go meanwhile
     before = descriptors()
     with pytest.raises((AttributeError, TypeError), match=r"pickle|local object"):
         shoal_context.Process(target=lambda: None).start()
