@@ -53,6 +53,7 @@ Put Ring::try_put_many(std::span<const Item> items, const Patience& patience, st
     }
   }
   if (done != before) shm::Parking(words_.not_empty).notify();
+  lower_what_others_could_not();
   return result;
 }
 
@@ -72,7 +73,8 @@ Get Ring::try_get_many(std::span<std::byte> room, std::size_t most, std::vector<
     if (!lock) return Get::kBusy;
     result = take_many(room, most, slices);
   }
-  if (result == Get::kDone) taken();
+  if (result == Get::kDone) tell_producers();
+  lower_what_others_could_not();
   return result;
 }
 

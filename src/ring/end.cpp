@@ -16,10 +16,10 @@ void Ring::shut(bool at_once) {
     const LockGuard lock(*this, words_.producers, {});
     if (lock.from_dead()) repair();
     const Shut wanted = at_once ? Shut::kForAll : Shut::kForPuts;
+    if (signal() == Signal::kLowered) raise_signal();  // first: nobody comes to do it afterwards
     if (shut() < wanted) {
       words_.shut.store(static_cast<std::uint32_t>(wanted), std::memory_order_release);
     }
-    if (signal() == Signal::kLowered) raise_signal();
   }
   if (at_once) drop_all();
   shm::Parking(words_.not_full).notify_all();
@@ -76,11 +76,17 @@ void Ring::end_item() {
     tally_.end(os::self(), 1);
   }
   if (unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
+  lower_what_others_could_not();
 }
 
 Tally::Lost Ring::lost(os::Deadline deadline) {
-  const ConsumerGuard lock(*this, {.deadline = deadline});
-  return lock ? tally_.lost() : Tally::Lost{};
+  Tally::Lost lost;
+  {
+    const ConsumerGuard lock(*this, {.deadline = deadline});
+    if (lock) lost = tally_.lost();
+  }
+  lower_what_others_could_not();
+  return lost;
 }
 
 void Ring::throw_lost(const Tally::Lost& lost) const {

@@ -85,6 +85,7 @@ Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Pa
     result = append(payload, bytes, encoding, patience.room, parcel);
   }
   if (result == Put::kDone) shm::Parking(words_.not_empty).notify();
+  lower_what_others_could_not();
   return result;
 }
 
@@ -176,7 +177,8 @@ Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
     if (!lock) return Get::kBusy;
     result = take(room, record);
   }
-  if (result == Get::kDone) taken();
+  if (result == Get::kDone) tell_producers();
+  lower_what_others_could_not();
   return result;
 }
 
@@ -197,12 +199,6 @@ Get Ring::look() {
   if (signal() != Signal::kUnasked) [[unlikely]]
     lower_signal();
   return Get::kEmpty;
-}
-
-void Ring::taken() {
-  tell_producers();
-  if (signal() == Signal::kRaised && !has_item()) [[unlikely]]
-    lower_signal();
 }
 
 Get Ring::take(const Room& room, Record& record) {

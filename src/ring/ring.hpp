@@ -261,12 +261,17 @@ class Ring {
   }
   [[noreturn]] void throw_shut() const;
   [[nodiscard]] Get look();
-  void taken();
   [[nodiscard]] Signal signal() const noexcept {
     return static_cast<Signal>(words_.signal.load(std::memory_order_relaxed));
   }
   void raise_signal();
   void lower_signal();
+  bool try_lower_signal();
+  void lower_signal_if_empty() noexcept;
+  void lower_what_others_could_not() noexcept {
+    if (signal() == Signal::kRaised) [[unlikely]]
+      lower_signal_if_empty();
+  }
   [[nodiscard]] std::uint64_t unfinished() const noexcept;
   [[nodiscard]] Tally::Lost lost(os::Deadline deadline);
   [[noreturn]] void throw_lost(const Tally::Lost& lost) const;

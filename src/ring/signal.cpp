@@ -1,6 +1,7 @@
 // Waiting for items: by sleeping without taking one, and by a descriptor.
 #include <shoal/error.hpp>
 #include <stdexcept>
+#include <thread>
 
 #include "ring/ring_locks.hpp"
 #include "ring/ring_waits.hpp"
@@ -39,6 +40,7 @@ int Ring::signal_descriptor() {
       }
     }
   }
+  lower_what_others_could_not();
   return hold_.in();
 }
 
@@ -53,18 +55,39 @@ void Ring::raise_signal() {
   words_.signal.store(static_cast<std::uint32_t>(Signal::kRaised), std::memory_order_release);
 }
 
-// Not waited for: who is at work behind one of the locks, or the next to find nothing, does it.
+// No lock is waited for: who holds one looks after its release. Two who each hold the lock that the
+// other needs try again.
 void Ring::lower_signal() {
-  if (!hold_) return;
+  constexpr int kTries = 20;
+  for (int tries = 0; hold_ && tries < kTries && !try_lower_signal(); ++tries) {
+    std::this_thread::yield();
+  }
+}
+
+// False where a lock was held.
+bool Ring::try_lower_signal() {
   constexpr Patience kOnce{.lock = Patience::Lock::kOnce};
   const ConsumerGuard consumers(*this, kOnce);
-  if (!consumers) return;
+  if (!consumers) return false;
   const LockGuard producers(*this, words_.producers, kOnce);
-  if (!producers) return;
+  if (!producers) return false;
   if (producers.from_dead()) repair();
-  if (has_item() || shut() != Shut::kNo) return;
+  if (has_item() || shut() != Shut::kNo) return true;
   words_.signal.store(static_cast<std::uint32_t>(Signal::kLowered), std::memory_order_release);
   hold_.lower();
+  return true;
+}
+
+// After each hold of a lock. What was done under it is done: nothing may keep it from the caller,
+// and who looks next lowers the signal or says what is wrong.
+void Ring::lower_signal_if_empty() noexcept {
+  // The release of the lock comes before the look at the head: who has moved that, and found the
+  // lock held, leaves it to this one.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  try {
+    if (!has_item()) lower_signal();
+  } catch (...) {  // NOLINT(bugprone-empty-catch)
+  }
 }
 
 }  // namespace shoal::ring
