@@ -51,7 +51,7 @@ void Ring::drop_some() {
   }
   if (tally_) tally_.taking(os::self(), first.items(), count);
   words_.head.store(head.word(), std::memory_order_release);
-  if (tally_) tally_.end(os::self(), count);
+  if (tally_) tally_.end_own(os::self(), count);
 }
 
 // ------------------------------------------------------------------ items that are to be ended
@@ -73,7 +73,7 @@ void Ring::end_item() {
                            " are done");
       }
     }
-    tally_.end(os::self(), 1);
+    tally_.end_one(os::self());
   }
   if (unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
   lower_what_others_could_not();

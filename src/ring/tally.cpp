@@ -64,9 +64,27 @@ void Tally::taking(os::TaskWord self, std::uint64_t first, std::uint64_t count) 
   entry->taken.store(taken + count, kInOrder);
 }
 
-void Tally::end(os::TaskWord self, std::uint64_t count) noexcept {
+// Whose an item is that this process ends: its own, if it has one; else one of the dead, so that
+// they are missed no longer; else one of the living, which have it ended by another.
+shm::TallyEntry* Tally::holder(os::TaskWord self) noexcept {
+  shm::TallyEntry* const mine = own(self);
+  if (mine != nullptr && in_hand(*mine) > 0) return mine;
+  shm::TallyEntry* found = mine;
+  for (std::size_t i = 0; i < used(); ++i) {
+    auto& entry = words_->entries[i];
+    if (in_hand(entry) <= 0) continue;
+    found = &entry;
+    if (os::is_dead(entry.process.load(kRelaxed))) break;
+  }
+  return found;
+}
+
+void Tally::end_one(os::TaskWord self) noexcept { end(holder(self), 1); }
+void Tally::end_own(os::TaskWord self, std::uint64_t count) noexcept { end(own(self), count); }
+
+void Tally::end(shm::TallyEntry* entry, std::uint64_t count) noexcept {
   const std::uint64_t before = words_->ended.load(kRelaxed);
-  if (shm::TallyEntry* entry = own(self); entry != nullptr) {
+  if (entry != nullptr) {
     const std::uint64_t ended = entry->ended.load(kRelaxed);
     entry->ended_before.store(ended, kInOrder);
     entry->ended_at.store(before, kInOrder);
@@ -88,8 +106,8 @@ void Tally::settle(std::uint64_t head) noexcept {
   }
 }
 
-// A process may end what another has taken: it has fewer than none in hand, and that many of the
-// dead's are done.
+// Who ends what nobody is known to have (it may have been taken uncounted) has fewer than none in
+// hand: that many of the dead's may be done.
 Tally::Lost Tally::lost() noexcept {
   Lost lost;
   std::int64_t done_for_others = 0;

@@ -26,8 +26,10 @@ class Tally {
 
   /// Just before the head moves over `count` items, of which `first` is the number of the first.
   void taking(os::TaskWord self, std::uint64_t first, std::uint64_t count) noexcept;
-  /// Ends `count` items: of this process, as far as it has any.
-  void end(os::TaskWord self, std::uint64_t count) noexcept;
+  /// Ends an item, whoever has taken it.
+  void end_one(os::TaskWord self) noexcept;
+  /// Ends `count` items that this process has just taken.
+  void end_own(os::TaskWord self, std::uint64_t count) noexcept;
   /// When the lock came from the dead; `head` is the number of the item at the head.
   void settle(std::uint64_t head) noexcept;
 
@@ -48,6 +50,8 @@ class Tally {
  private:
   shm::TallyEntry* own(os::TaskWord self) noexcept;
   std::size_t claim(os::TaskWord self) noexcept;
+  shm::TallyEntry* holder(os::TaskWord self) noexcept;
+  void end(shm::TallyEntry* entry, std::uint64_t count) noexcept;
   [[nodiscard]] std::size_t used() const noexcept;
 
   shm::TallyWords* words_;
