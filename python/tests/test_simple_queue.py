@@ -131,20 +131,21 @@ def test_items_go_to_a_child_and_back_in_order(context: Any) -> None:
 def test_each_item_arrives_once_and_each_producers_in_order(context: Any) -> None:
     work, taken = context.SimpleQueue(), context.SimpleQueue()
     with (
-        running(context, targets.put_pairs, work, 0, 150) as first,
-        running(context, targets.put_pairs, work, 1, 150) as second,
-        running(context, targets.take_until_none, work, taken) as taker,
+        running(context, targets.put_pairs, work, 0, 150) as one,
+        running(context, targets.put_pairs, work, 1, 150) as other,
+        running(context, targets.take_until_none, work, taken) as first,
+        running(context, targets.take_until_none, work, taken) as second,
     ):
-        mine = [work.get() for _ in range(100)]
+        ended_well(one, other)
+        for _ in range(2):
+            work.put(None)
+        lists = [taken.get() for _ in range(2)]
         ended_well(first, second)
-        work.put(None)
-        others = taken.get()
-        ended_well(taker)
-    for one in (mine, others):
+    for took in lists:
         for who in range(2):
-            numbers = [number for producer, number in one if producer == who]
+            numbers = [number for producer, number in took if producer == who]
             assert numbers == sorted(numbers)
-    assert sorted(mine + others) == [(who, number) for who in range(2) for number in range(150)]
+    assert sorted(lists[0] + lists[1]) == [(who, number) for who in range(2) for number in range(150)]
 
 
 def test_close_concerns_one_process_only(context: Any) -> None:
@@ -403,7 +404,12 @@ def test_a_pool_goes_on_when_its_waiting_workers_are_killed(shoal_context: Any) 
         assert pool.map(targets.square, range(10)) == [i * i for i in range(10)]
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not before & {worker.pid for worker in list(pool._pool)})
+
+        def is_full_again() -> bool:
+            pids = {worker.pid for worker in list(pool._pool)}
+            return len(pids) == 2 and not before & pids
+
+        wait_until(is_full_again)
         pids = pool.map_async(targets.pid_of, range(10)).get(DEADLINE)
         assert not before & set(pids)
 
