@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import signal
 import time
 from multiprocessing.connection import Connection
@@ -329,7 +328,3 @@ ATTACHES_BY_ONE_DESCRIPTOR = """if True:
     except ValueError as error:
         print("ValueError", error)
 """
-
-
-def pickled(item: Any) -> bytes:
-    return pickle.dumps(item)

@@ -35,7 +35,7 @@ from waiting import DEADLINE, wait_until
 
 
 @pytest.fixture
-def make_queue(implementation: str) -> Iterator[Any]:
+def make_queue(request: pytest.FixtureRequest, implementation: str) -> Iterator[Any]:
     """Makes joinable queues of each implementation."""
     made = []
 
@@ -44,8 +44,9 @@ def make_queue(implementation: str) -> Iterator[Any]:
         return made[-1]
 
     yield make
-    for queue in made:
-        finish(queue)
+    while made:
+        finish(made.pop())
+    request.node.funcargs.clear()  # type: ignore[attr-defined]  # the last test's live on
 
 
 @pytest.fixture

@@ -29,13 +29,16 @@ from children import (
 from shoal.queues import JoinableQueue, Queue, SimpleQueue
 from waiting import DEADLINE, wait_until
 
+# Python warns of a fork beside threads; here that is what is tested.
+BESIDE_THREADS = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 KINDS = pytest.mark.parametrize("kind", [Queue, JoinableQueue, SimpleQueue])
 IMMEDIATE = pytest.mark.parametrize("immediate", [False, True], ids=["drained", "immediate"])
 
 
 @pytest.fixture(params=[Queue, JoinableQueue, SimpleQueue])
-def queue(request: pytest.FixtureRequest) -> Any:
-    return request.param()
+def queue(request: pytest.FixtureRequest) -> Iterator[Any]:
+    yield request.param()
+    request.node.funcargs.clear()  # type: ignore[attr-defined]  # the last test's live on
 
 
 @pytest.fixture
@@ -172,14 +175,13 @@ def test_a_full_one_says_that_it_is_shut_down(kind: Any) -> None:
 def test_a_closed_one_can_be_shut_down_for_the_others() -> None:
     queue: Any = Queue()
     queue.put(queue)
-    other = queue.get()
+    queue.get()
     queue.close()
     queue.shutdown()
     with pytest.raises(ValueError, match="closed"):
         queue.put(1)
     with pytest.raises(shoal.ShutDown):
         put_in_a_fork(queue)
-    del other
 
 
 def put_in_a_fork(queue: Any) -> None:
@@ -250,9 +252,11 @@ def test_a_waiting_put_of_this_process_ends(immediate: bool) -> None:
     queue: Any = Queue(1)
     queue.put(1)
     for put in (lambda: queue.put(2), lambda: queue.put_many([2, 3])):
-        with when_this_thread_sleeps(lambda: queue.shutdown(immediate)):
-            with pytest.raises(shoal.ShutDown):
-                put()
+        with (
+            when_this_thread_sleeps(lambda: queue.shutdown(immediate)),
+            pytest.raises(shoal.ShutDown),
+        ):
+            put()
     assert queue.qsize() == (0 if immediate else 1)
 
 
@@ -474,6 +478,7 @@ def is_shut(queue: Any) -> bool:
     raise AssertionError("more was put than there is room for")
 
 
+@BESIDE_THREADS
 @IMMEDIATE
 def test_who_waits_when_the_shutter_dies_is_told(shoal_context: Any, immediate: bool) -> None:
     queue = shoal_context.Queue()

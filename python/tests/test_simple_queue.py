@@ -32,15 +32,18 @@ BESIDE_THREADS = pytest.mark.filterwarnings("ignore:.*multi-threaded:Deprecation
 
 
 @pytest.fixture
-def queue(implementation: str) -> Iterator[Any]:
+def queue(request: pytest.FixtureRequest, implementation: str) -> Iterator[Any]:
     queue = PACKAGES[implementation].get_context("fork").SimpleQueue()
     yield queue
     queue.close()
+    del queue
+    request.node.funcargs.clear()  # type: ignore[attr-defined]  # the last test's live on
 
 
 @pytest.fixture(params=[Queue, JoinableQueue, SimpleQueue])
-def any_queue(request: pytest.FixtureRequest) -> Any:
-    return request.param()
+def any_queue(request: pytest.FixtureRequest) -> Iterator[Any]:
+    yield request.param()
+    request.node.funcargs.clear()  # type: ignore[attr-defined]  # the last test's live on
 
 
 # ---------------------------------------------------------------- in one process
@@ -145,7 +148,9 @@ def test_each_item_arrives_once_and_each_producers_in_order(context: Any) -> Non
         for who in range(2):
             numbers = [number for producer, number in took if producer == who]
             assert numbers == sorted(numbers)
-    assert sorted(lists[0] + lists[1]) == [(who, number) for who in range(2) for number in range(150)]
+    assert sorted(lists[0] + lists[1]) == [
+        (who, number) for who in range(2) for number in range(150)
+    ]
 
 
 def test_close_concerns_one_process_only(context: Any) -> None:
@@ -318,7 +323,7 @@ def test_any_of_the_queues_has_views(any_queue: Any) -> None:
         assert selector.select(0) == []
     any_queue._reader.close()
     assert any_queue._reader.closed
-    with pytest.raises(OSError, match="the reader of .* is closed"):
+    with pytest.raises(OSError, match=r"the reader of .* is closed"):
         any_queue._reader.recv()
 
 
