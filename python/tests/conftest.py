@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the modules that children 
 
 from waiting import descriptors, wait_until
 
-# What is not a matter of the Python version: `--part brief` leaves it to the first of them.
+# What is not a matter of the Python version: `--part=brief` leaves it to the first of them.
 OF_THE_CORE = {
     "test_death",
     "test_interop",
@@ -58,6 +58,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    # To be given with "=": the value is read as a path before this option is known.
     parser.addoption(
         "--part",
         choices=["own", "brief", "standard"],
