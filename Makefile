@@ -1,5 +1,5 @@
 # make run     install what is missing, build, collect this machine's own logs
-# make test    install what is missing, build, run all tests, in C++ and under every Python here
+# make test    install what is missing, build, run all tests of shoal, in C++ and under every Python
 # make build   the optimised build, in build/release
 # make soak    the long tests: a kill at every single step
 # make bench   the benchmarks, beside their peers

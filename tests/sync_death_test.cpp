@@ -226,6 +226,7 @@ void wait_until_notified(Condition condition) {
   const std::size_t before = condition.waiting();
   Process process = started(wait_until_notified, condition);
   EXPECT_TRUE(happens([&] { return condition.waiting() == before + 1; }));
+  const std::scoped_lock released_by_it(condition);
   return process;
 }
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the modules that children 
 
 from waiting import descriptors, wait_until
 
-# What is not a matter of the Python version: --brief leaves it to the first of them.
+# What is not a matter of the Python version: `--part=brief` leaves it to the first of them.
 OF_THE_CORE = {
     "test_death",
     "test_interop",
@@ -58,23 +58,29 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--own", action="store_true", help="without the standard library beside shoal")
-    parser.addoption("--brief", action="store_true", help="nor with what no Python version changes")
+    # To be given with "=": the value is read as a path before this option is known.
+    parser.addoption(
+        "--part",
+        choices=["own", "brief", "standard"],
+        help="own: without the standard library beside shoal; brief: nor with what no Python "
+        "version changes; standard: the standard library alone",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    brief = config.getoption("--brief")
-    if not brief and not config.getoption("--own"):
+    part = config.getoption("--part")
+    if part is None:
         return
 
     def is_left_out(item: pytest.Item) -> bool:
         call = getattr(item, "callspec", None)
         params = {} if call is None else call.params
+        is_standard = params.get("implementation") == "multiprocessing"
+        if is_standard or part == "standard":
+            return is_standard != (part == "standard")
         stem = item.path.stem
         other_method = params.get("start_method", "fork") != "fork"
-        return params.get("implementation") == "multiprocessing" or (
-            brief and (stem in OF_THE_CORE or (stem in OF_ANY_METHOD and other_method))
-        )
+        return part == "brief" and (stem in OF_THE_CORE or (stem in OF_ANY_METHOD and other_method))
 
     left_out = [item for item in items if is_left_out(item)]
     config.hook.pytest_deselected(items=left_out)
