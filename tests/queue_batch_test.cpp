@@ -32,6 +32,24 @@ using support::started;
 
 constexpr std::size_t kAll = 1U << 30U;
 
+// One that is put again when it is taken.
+struct PutsAgain {
+  static inline Queue<PutsAgain>* queue = nullptr;
+};
+
+}  // namespace
+
+template <>
+struct shoal::Codec<PutsAgain> {
+  static void encode(pickle::Encoder& encoder, const PutsAgain&) { encoder.none(); }
+  static PutsAgain decode(const Object&) {
+    PutsAgain::queue->put(PutsAgain());
+    return {};
+  }
+};
+
+namespace {
+
 std::vector<int> numbers(int count, int first = 0) {
   std::vector<int> all(static_cast<std::size_t>(count));
   std::iota(all.begin(), all.end(), first);
@@ -110,6 +128,38 @@ TEST(QueueBatch, says_how_many_there_was_room_for) {
   Queue<std::string> strings(2);
   EXPECT_EQ(strings.put_many_for(strings_of({1, 70'000, 3}), -1s), 2U);
   EXPECT_EQ(strings.qsize(), 2U);
+}
+
+TEST(QueueBatch, goes_behind_what_is_there) {
+  Queue<std::string> queue;
+  const auto items = strings_of({1, 2, 100'000, 4});
+  queue.put_many(items);
+  std::vector<std::string> all;
+  EXPECT_EQ(queue.get_many_into(all, 2), 2U);
+  EXPECT_EQ(queue.try_get_many_into(all, kAll), 2U);
+  EXPECT_EQ(queue.try_get_many_into(all, kAll), 0U);
+  EXPECT_EQ(queue.get_many_into(all, 0), 0U) << "and does not wait for nothing";
+  EXPECT_EQ(all, items);
+}
+
+TEST(QueueBatch, leaves_the_others_where_one_is_of_another_type) {
+  Queue<shoal::Object> objects;
+  objects.put_many(
+      std::vector<shoal::Object>{shoal::Object(1), shoal::Object("text"), shoal::Object(2)});
+  Queue<int> queue(objects.core());
+  std::vector<int> all;
+  EXPECT_THROW(queue.get_many_into(all, kAll), shoal::PickleError);
+  EXPECT_EQ(all, (std::vector{1, 2}));
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(QueueBatch, takes_what_was_there_however_quick_producers_are) {
+  Queue<PutsAgain> queue;
+  PutsAgain::queue = &queue;
+  queue.put_many(std::vector<PutsAgain>(3));
+  EXPECT_EQ(queue.get_many(kAll).size(), 6U);
+  EXPECT_EQ(queue.qsize(), 3U);
+  PutsAgain::queue = nullptr;
 }
 
 TEST(QueueBatch, is_taken_one_by_one_and_the_other_way_round) {

@@ -1,4 +1,5 @@
 // Queues that know which items are done: task_done and join, also where consumers die.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -72,6 +73,10 @@ TEST(QueueJoin, task_done_is_refused_where_all_are_done) {
 
 TEST(QueueJoin, is_none_of_a_plain_queue) {
   EXPECT_THROW(JoinableQueue<int>(Queue<int>().core()), shoal::WrongKind);
+  const Queue<int> plain;
+  EXPECT_THROW(static_cast<void>(JoinableQueue<int>::attach(plain.descriptors())),
+               shoal::WrongKind);
+  EXPECT_NE(::fcntl(plain.descriptor(), F_GETFD), -1) << "it stays the caller's";
   const Name name;
   const Queue<int> queue({.name = name.text});
   EXPECT_THROW(static_cast<void>(JoinableQueue<int>::open(name.text)), shoal::WrongKind);

@@ -108,10 +108,12 @@ TEST(QueueShutdown, drops_handles_and_large_items) {
   EXPECT_TRUE(is_shut_down([&] { return strings.get(); }));
 }
 
-TEST(QueueShutdown, is_refused_by_a_closed_queue) {
-  Queue<int> queue;
-  queue.close();
-  EXPECT_THROW(queue.shutdown(), shoal::ClosedError);
+TEST(QueueShutdown, is_told_by_a_closed_queue_too) {
+  Queue<int> closed;
+  auto queue = Queue<int>::attach(::dup(closed.descriptor()));
+  closed.close();
+  closed.shutdown();
+  EXPECT_THROW(queue.put(1), shoal::ShutDown);
 }
 
 TEST(QueueShutdown, lets_join_return_where_it_is_immediate) {

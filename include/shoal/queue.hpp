@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -56,9 +57,10 @@ class QueueBase {
   /// also in those that wait by now. Nobody needs to be told by an item that there are no more.
   /// `immediate`: what is in it is dropped, so that get throws at once.
   void shutdown(bool immediate = false) const;
-  /// A descriptor for poll, epoll and the like: it can be read from exactly while get would not
-  /// wait. It belongs to the queue and is not to be read from or closed. A queue that was asked for
-  /// it once works a little more at each put to an empty one, in all processes.
+  /// A descriptor for poll, epoll and the like: it can be read from while get would not wait, and
+  /// at times an instant longer or before, so go on with try_get. It belongs to the queue and is
+  /// not to be read from or closed. A queue that was asked for it once works a little more at each
+  /// put to an empty one, in all processes.
   /// std::invalid_argument where the queue has a name or was attached by its first descriptor
   /// alone.
   [[nodiscard]] int fileno() const;
@@ -142,7 +144,8 @@ class QueueBase {
 
   QueueBase(const QueueOptions& options, bool joinable = false);
   static std::shared_ptr<channel::QueueCore> open_core(const std::string& name);
-  static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors);
+  static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors,
+                                                         bool joinable = false);
 
   bool send(std::span<const std::byte> bytes, Raw raw, Nanoseconds timeout) const;
   bool send(Freight& pickled, Nanoseconds timeout) const;
@@ -166,8 +169,8 @@ class QueueBase {
   bool send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const;
   bool send_numbers(std::span<const std::byte> numbers, Raw raw, Nanoseconds timeout,
                     std::size_t& sent) const;
-  /// Takes the slices of one hold of the lock, at most `most`; only the `first` time it waits, and
-  /// throws. None where nothing came.
+  /// Takes the slices of one hold of the lock, at most `most`; only the `first` time it waits. None
+  /// where nothing came.
   std::size_t receive_many(Freight& into, std::size_t most, bool first, Nanoseconds timeout) const;
 
   void check_joinable() const;
@@ -176,7 +179,9 @@ class QueueBase {
 
  private:
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
-  std::size_t receive_one_of_many(Freight& into, Nanoseconds timeout) const;
+  std::size_t receive_one_of_many(Freight& into, bool first, Nanoseconds timeout) const;
+  template <class Get>
+  std::optional<std::span<const std::byte>> receive_by(Freight& into, Raw& raw, Get get) const;
   std::span<const std::byte> received(Freight& into, ring::Record& record, Raw& raw) const;
   [[nodiscard]] Raw raw_of(ring::Encoding encoding, std::size_t bytes) const;
   std::shared_ptr<channel::QueueCore> core_;
@@ -236,10 +241,19 @@ class Queue : public QueueBase {
   }
 
   /// Waits while it is empty; then what there is, but at most `most`. A consumer that is killed
-  /// meanwhile may have had them all in hand, and what the codec throws for one of them loses those
-  /// that came with it.
+  /// meanwhile may have had them all in hand, and what the codec throws for one of them loses the
+  /// others: get_many_into() does not.
   [[nodiscard]] std::vector<T> get_many(std::size_t most) {
     return get_many_within(most, kForever);
+  }
+  /// The same behind what is in `items`, and how many were taken. Where the codec throws for one of
+  /// them, the others are there.
+  std::size_t get_many_into(std::vector<T>& items, std::size_t most) {
+    return get_many_into_within(items, most, kForever);
+  }
+  /// 0 where it is empty.
+  [[nodiscard]] std::size_t try_get_many_into(std::vector<T>& items, std::size_t most) {
+    return get_many_into_within(items, most, Nanoseconds::zero());
   }
   /// None where it is empty.
   [[nodiscard]] std::vector<T> try_get_many(std::size_t most) {
@@ -343,16 +357,44 @@ class Queue : public QueueBase {
 
   std::vector<T> get_many_within(std::size_t most, Nanoseconds timeout) {
     std::vector<T> items;
-    while (items.size() < most) {
-      Freight freight;
-      if (receive_many(freight, most - items.size(), items.empty(), timeout) == 0) break;
-      const auto bytes = freight.bytes().view();
-      items.reserve(items.size() + freight.slices().size());
-      for (const Slice& slice : freight.slices()) {
+    get_many_into_within(items, most, timeout);
+    return items;
+  }
+
+  // After the first batch only what was there by then: producers may be as quick as this is. What
+  // is wrong then is for the next call to say, as these items are taken.
+  std::size_t get_many_into_within(std::vector<T>& items, std::size_t most, Nanoseconds timeout) {
+    if (most == 0) return 0;
+    std::size_t taken = get_batch(items, most, true, timeout);
+    if (taken == 0) return 0;
+    const std::size_t limit = std::min(most, taken + qsize());
+    while (taken < limit) {
+      const std::size_t more = get_batch(items, limit - taken, false, timeout);
+      if (more == 0) break;
+      taken += more;
+    }
+    return taken;
+  }
+
+  std::size_t get_batch(std::vector<T>& items, std::size_t most, bool first, Nanoseconds timeout) {
+    Freight freight;
+    try {
+      if (receive_many(freight, most, first, timeout) == 0) return 0;
+    } catch (...) {
+      if (first) throw;
+      return 0;
+    }
+    const auto bytes = freight.bytes().view();
+    std::exception_ptr error;
+    for (const Slice& slice : freight.slices()) {
+      try {
         items.push_back(decoded(bytes.subspan(slice.offset, slice.size), slice.raw));
+      } catch (...) {
+        if (!error) error = std::current_exception();
       }
     }
-    return items;
+    if (error) std::rethrow_exception(error);
+    return freight.slices().size();
   }
 
   std::optional<T> get_within(Nanoseconds timeout) {
@@ -434,8 +476,11 @@ class JoinableQueue : public Queue<T> {
   static JoinableQueue open(const std::string& name) {
     return JoinableQueue(JoinableQueue::open_core(name));
   }
+  static JoinableQueue attach(int descriptor) {
+    return JoinableQueue(JoinableQueue::attach_core({&descriptor, 1}, true));
+  }
   static JoinableQueue attach(std::span<const int> descriptors) {
-    return JoinableQueue(JoinableQueue::attach_core(descriptors));
+    return JoinableQueue(JoinableQueue::attach_core(descriptors, true));
   }
 
   /// An item that was taken, by whomever, is done. Throws NotHeldError where all are.
@@ -454,8 +499,19 @@ template <class T>
 class SimpleQueue : public Queue<T> {
  public:
   SimpleQueue() = default;
+  explicit SimpleQueue(const std::string& name) : Queue<T>(QueueOptions{.name = name}) {}
   explicit SimpleQueue(std::shared_ptr<channel::QueueCore> core) noexcept
       : Queue<T>(std::move(core)) {}
+
+  static SimpleQueue open(const std::string& name) {
+    return SimpleQueue(SimpleQueue::open_core(name));
+  }
+  static SimpleQueue attach(int descriptor) {
+    return SimpleQueue(SimpleQueue::attach_core({&descriptor, 1}));
+  }
+  static SimpleQueue attach(std::span<const int> descriptors) {
+    return SimpleQueue(SimpleQueue::attach_core(descriptors));
+  }
 };
 
 namespace detail {

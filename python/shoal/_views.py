@@ -75,6 +75,8 @@ class Reader(_View):
 
     def recv_bytes(self, maxlength: int | None = None) -> bytes:
         """The next item as a pickle."""
+        if maxlength is not None and maxlength < 0:
+            raise ValueError(f"the length of an item is not negative: {maxlength}")
         pickled = bytes(ForkingPickler.dumps(self.recv()))
         if maxlength is not None and len(pickled) > maxlength:
             raise OSError(f"an item of {len(pickled)} bytes, more than {maxlength}")
@@ -110,5 +112,9 @@ class Writer(_View):
 
     def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
         """Puts what the pickle in `buf` stands for."""
-        view = memoryview(buf).cast("B")[offset:]
-        self.send(pickle.loads(view if size is None else view[:size]))
+        view = memoryview(buf).cast("B")
+        if size is None:
+            size = len(view) - offset
+        if offset < 0 or size < 0 or offset + size > len(view):
+            raise ValueError(f"no {size} bytes from {offset} in a buffer of {len(view)}")
+        self.send(pickle.loads(view[offset : offset + size]))

@@ -2,7 +2,7 @@
 
 Each class derives from its namesake in :mod:`multiprocessing.context`, so that whatever takes a
 standard context (``ProcessPoolExecutor(mp_context=...)``, ``Manager``, ``Pool``) takes these.
-``Process``, ``Queue`` and everything of :mod:`shoal.synchronize` are shoal's own; every other
+``Process``, the three queues and everything of :mod:`shoal.synchronize` are shoal's own; every other
 factory still makes the standard library's object, over the standard library's locks where it
 reaches into them.
 

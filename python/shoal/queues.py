@@ -31,6 +31,7 @@ T = TypeVar("T")
 # Where no descriptor tells, a thread waits for a task of asyncio: for a while, so that it does not
 # outlive one that is cancelled for long.
 _A_WHILE = 0.1  # seconds
+_NOTHING: Any = object()
 
 
 class _Shared(_core.Queue):
@@ -56,6 +57,7 @@ class _Shared(_core.Queue):
         """
         queue = cls.__new__(cls)
         queue._attach(descriptor, *sockets)
+        queue._check()
         return queue
 
     @staticmethod
@@ -82,24 +84,22 @@ class _Shared(_core.Queue):
 
         A task that is cancelled has taken nothing.
         """
-        while True:
-            try:
-                return self.get_nowait()
-            except Empty:
-                await _readable(self)
+        while (item := self._get_or(_NOTHING)) is _NOTHING:
+            await _readable(self)
+        return item
 
     async def put_async(self, obj: Any) -> None:
         """`put` for asyncio: other tasks of the event loop run while it waits.
 
         A task that is cancelled has put nothing.
         """
+        prepared = self._prepare(obj)
+        if self._put_prepared(prepared):
+            return
         import asyncio
 
-        while True:
-            try:
-                return self.put_nowait(obj)
-            except Full:
-                await asyncio.to_thread(self._poll_room, _A_WHILE)
+        while not self._put_prepared(prepared):
+            await asyncio.to_thread(self._poll_room, _A_WHILE)
 
     def _check(self) -> None:
         """TypeError where the object behind a name is not of this class."""

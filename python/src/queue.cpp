@@ -152,6 +152,41 @@ PyObject* queue_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t cou
   return put_object(self, args[0], false, nullptr);
 }
 
+// _prepare(obj): what is put of it, for _put_prepared.
+PyObject* queue_prepare(PyObject* self, PyObject* object) {
+  if (open_core_of(self) == nullptr) return nullptr;
+  try {
+    auto payload = std::make_unique<Payload>();
+    if (!payload->set(object)) return nullptr;
+    PyObject* capsule = PyCapsule_New(payload.get(), nullptr, [](PyObject* of) {
+      delete static_cast<Payload*>(PyCapsule_GetPointer(of, nullptr));
+    });
+    if (capsule != nullptr) payload.release();
+    return capsule;
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
+// _put_prepared(prepared): False where the queue is full.
+PyObject* queue_put_prepared(PyObject* self, PyObject* prepared) {
+  auto* core = open_core_of(self);
+  if (core == nullptr) return nullptr;
+  auto* payload = static_cast<Payload*>(PyCapsule_GetPointer(prepared, nullptr));
+  if (payload == nullptr) return nullptr;
+  try {
+    bool done = false;
+    {
+      const WithoutGil other_threads_run;
+      done = core->ring().put(payload->parts(), payload->encoding(), os::Deadline::now(),
+                              payload->parcel());
+    }
+    return PyBool_FromLong(done ? 1 : 0);
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
 // ------------------------------------------------------------------ get
 
 // A thread's buffer, used again and again; a fresh one while unpickling runs code that gets, too.
@@ -243,8 +278,10 @@ ring::Get wait_for_record(ring::Ring& ring, const ring::Room& room, ring::Record
   return ring.get(room, record, deadline);
 }
 
-PyObject* get_from(ring::Ring& ring, os::Deadline deadline) {
+// nullptr without an error set where it is empty. `taken` says whether an item was.
+PyObject* get_from(ring::Ring& ring, os::Deadline deadline, bool& taken) {
   Room room;
+  taken = false;
   ring::Record record;
   auto result = ring.try_get(room.all(), record, {.lock = ring::Patience::Lock::kTry});
   const bool is_empty = result == ring::Get::kEmpty;
@@ -255,15 +292,17 @@ PyObject* get_from(ring::Ring& ring, os::Deadline deadline) {
   while (result == ring::Get::kTooSmall) {
     if (LargeBytes large(record); large) {
       result = wait_for_record(ring, large.room(), record, deadline);
-      if (result == ring::Get::kDone) return large.take(record);
+      taken = result == ring::Get::kDone;
+      if (taken) return large.take(record);
       continue;
     }
     if (PyErr_Occurred() != nullptr) return nullptr;  // no memory for it: it is still there
     room.widen(record.bytes);
     result = wait_for_record(ring, room.all(), record, deadline);
   }
-  if (result != ring::Get::kDone) return empty();
-  // The item is taken: from here on nothing but its own unpickling may fail.
+  taken = result == ring::Get::kDone;
+  if (!taken) return nullptr;
+  // From here on nothing but its own unpickling may fail.
   return object_from(room.all().first(record.bytes), record);
 }
 
@@ -272,7 +311,10 @@ PyObject* get_object(PyObject* self, bool block, PyObject* timeout) {
   if (core == nullptr) return nullptr;
   try {
     const auto deadline = deadline_from(block, timeout);
-    return deadline ? get_from(core->ring(), *deadline) : nullptr;
+    if (!deadline) return nullptr;
+    bool taken = false;
+    PyObject* object = get_from(core->ring(), *deadline, taken);
+    return object != nullptr || PyErr_Occurred() != nullptr ? object : empty();
   } catch (...) {
     return raise_current_exception();
   }
@@ -289,11 +331,25 @@ PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyO
 
 PyObject* queue_get_nowait(PyObject* self, PyObject*) { return get_object(self, false, nullptr); }
 
+// _get_or(default): the oldest item, or `default` where there is none.
+PyObject* queue_get_or(PyObject* self, PyObject* otherwise) {
+  auto* core = open_core_of(self);
+  if (core == nullptr) return nullptr;
+  try {
+    bool taken = false;
+    PyObject* object = get_from(core->ring(), os::Deadline::now(), taken);
+    return object != nullptr || PyErr_Occurred() != nullptr ? object : Py_NewRef(otherwise);
+  } catch (...) {
+    return raise_current_exception();
+  }
+}
+
 // ------------------------------------------------------------------ many at a time
 
 constexpr std::size_t kBatch = 128;
 constexpr std::size_t kGathered = 64 * 1024;  // bytes
 constexpr std::size_t kLeastRoomForMany = 64 * 1024;
+constexpr ring::Patience kWithoutWaiting{.lock = ring::Patience::Lock::kOnce};
 
 // Tells who catches the error that is set what was done before it.
 void add_to_error(const char* name, PyObject* value) {
@@ -365,24 +421,29 @@ bool put_batches(ring::Ring& ring, PyObject* sequence, os::Deadline deadline, st
   return true;
 }
 
+// Counts in `put` what was put. False with an error set.
+bool put_all(PyObject* self, PyObject* objects, const BlockArguments& how, std::size_t& put) {
+  auto* core = open_core_of(self);
+  if (core == nullptr) return false;
+  try {
+    const auto deadline = deadline_from(how.block, how.timeout);
+    const Ref sequence(deadline ? PySequence_Tuple(objects) : nullptr);  // nobody changes that
+    return sequence && put_batches(core->ring(), sequence.get(), *deadline, put);
+  } catch (...) {
+    raise_current_exception();
+    return false;
+  }
+}
+
 PyObject* queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   BlockArguments parsed;
   PyObject* objects = nullptr;
   if (!parse_block("put_many", args, count, names, &objects, parsed, "objs")) return nullptr;
-  auto* core = open_core_of(self);
-  if (core == nullptr) return nullptr;
-  try {
-    const auto deadline = deadline_from(parsed.block, parsed.timeout);
-    const Ref sequence(deadline ? PySequence_Tuple(objects) : nullptr);  // nobody changes that
-    if (!sequence) return nullptr;
-    std::size_t put = 0;
-    if (put_batches(core->ring(), sequence.get(), *deadline, put)) Py_RETURN_NONE;
-    const Ref so_many(PyLong_FromSize_t(put));
-    add_to_error("items_put", so_many.get());
-    return nullptr;
-  } catch (...) {
-    return raise_current_exception();
-  }
+  std::size_t put = 0;
+  if (put_all(self, objects, parsed, put)) Py_RETURN_NONE;
+  const Ref so_many(PyLong_FromSize_t(put));
+  add_to_error("items_put", so_many.get());
+  return nullptr;
 }
 
 // What get_many has, and the first error among it.
@@ -396,7 +457,9 @@ class Gathered {
   void add(PyObject* object) {
     ++taken_;
     const Ref item(object);
-    if (item && PyList_Append(list_.get(), item.get()) == 0) return;
+    if (!item || PyList_Append(list_.get(), item.get()) != 0) keep_error();
+  }
+  void keep_error() {
     if (error_) {
       PyErr_Clear();
     } else {
@@ -417,33 +480,50 @@ class Gathered {
   std::size_t taken_ = 0;
 };
 
-// Adds what one hold of the lock gives. False where that is nothing, or with an error set.
+// Adds what one hold of the lock gives, and waits for it only where nothing was gathered before.
+// False where that is nothing, or with an error set.
 bool get_batch(ring::Ring& ring, std::size_t most, os::Deadline deadline, Gathered& gathered) {
+  const bool first = gathered.size() == 0;
   Room room;
   room.widen(std::max(room.all().size(), kLeastRoomForMany));
   std::vector<ring::Slice> slices;
   ring::Get result{};
-  try {
+  {
     const WithoutGil other_threads_run;
-    result = ring.get_many(room.all(), most, slices, deadline);
-  } catch (...) {
-    if (gathered.size() == 0) raise_current_exception();
-    return false;
+    result = first ? ring.get_many(room.all(), most, slices, deadline)
+                   : ring.try_get_many(room.all(), most, slices, kWithoutWaiting);
   }
   if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
-    PyObject* one = get_from(ring, os::Deadline::now());
-    if (one == nullptr && PyErr_ExceptionMatches(empty_error) != 0) {
-      PyErr_Clear();  // another was quicker
-      return !deadline.is_now();
-    }
-    gathered.add(one);
-    return true;
+    bool taken = false;
+    PyObject* one = get_from(ring, first ? deadline : os::Deadline::now(), taken);
+    if (taken) gathered.add(one);
+    return taken;
   }
   for (const auto& slice : slices) {
     ring::Record record{.bytes = slice.bytes, .encoding = slice.encoding};
     gathered.add(object_from(room.all().subspan(slice.offset, slice.bytes), record));
   }
   return !slices.empty();
+}
+
+// What was there when the first came: producers may be as quick as this is. An error is left for
+// the next call to find again, as these items are taken; but not one that comes once (Ctrl-C).
+void get_rest(ring::Ring& ring, std::size_t most, Gathered& gathered) {
+  try {
+    const std::size_t there = gathered.size() + ring.items();
+    const std::size_t limit = std::min(most, there);
+    while (gathered.size() < limit &&
+           get_batch(ring, limit - gathered.size(), os::Deadline::now(), gathered)) {
+    }
+  } catch (...) {
+    raise_current_exception();
+  }
+  if (PyErr_Occurred() == nullptr) return;
+  if (PyErr_ExceptionMatches(PyExc_Exception) != 0) {
+    PyErr_Clear();
+  } else {
+    gathered.keep_error();
+  }
 }
 
 PyObject* queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
@@ -459,15 +539,13 @@ PyObject* queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count
   auto* core = open_core_of(self);
   if (core == nullptr) return nullptr;
   try {
-    auto deadline = deadline_from(parsed.block, parsed.timeout);
+    const auto deadline = deadline_from(parsed.block, parsed.timeout);
     if (!deadline) return nullptr;
     Gathered gathered;
     if (!gathered) return nullptr;
-    const auto limit = static_cast<std::size_t>(most);
-    while (gathered.size() < limit &&
-           get_batch(core->ring(), limit - gathered.size(), *deadline, gathered)) {
-      if (gathered.size() != 0) deadline = os::Deadline::now();  // then only what is there
-    }
+    ring::Ring& ring = core->ring();
+    auto limit = static_cast<std::size_t>(most);
+    if (get_batch(ring, limit, *deadline, gathered)) get_rest(ring, limit, gathered);
     if (gathered.size() != 0) return gathered.result();
     return PyErr_Occurred() != nullptr ? nullptr : empty();
   } catch (...) {
@@ -705,9 +783,13 @@ PyMethodDef methods[] = {
      "`immediate`: what is in it is dropped."},
     {"fileno", queue_fileno, METH_NOARGS,
      "fileno($self, /)\n--\n\n"
-     "A descriptor for select, epoll and event loops: readable exactly while `get` would not wait. "
+     "A descriptor for select, epoll and event loops: readable while `get` would not wait, and "
+     "at times an instant longer or before: go on with `get_nowait`. "
      "It belongs to the queue and is not to be read from. ValueError where the queue has a name, "
      "was attached by its first descriptor alone, or is closed."},
+    {"_get_or", queue_get_or, METH_O, nullptr},
+    {"_prepare", queue_prepare, METH_O, nullptr},
+    {"_put_prepared", queue_put_prepared, METH_O, nullptr},
     {"_poll", queue_poll, METH_O, nullptr},
     {"_poll_room", queue_poll_room, METH_O, nullptr},
     {"_check_joinable", queue_check_joinable, METH_NOARGS, nullptr},

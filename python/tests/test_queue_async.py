@@ -211,6 +211,49 @@ def test_what_cannot_be_pickled_or_unpickled_raises(queue: Any) -> None:
     in_a_loop(main())
 
 
+def test_an_error_of_queues_that_unpickling_raises_is_no_reason_to_wait(queue: Any) -> None:
+    queue.put(targets.BreaksWhenUnpickled(Empty("inside")))
+
+    async def main() -> None:
+        with pytest.raises(Empty, match="inside"):
+            await within(queue.get_async())
+
+    in_a_loop(main())
+
+
+def test_put_async_pickles_once_however_long_it_waits() -> None:
+    queue: Any = shoal.Queue(1)
+    pickled = []
+
+    class Counts:
+        def __reduce__(self) -> Any:
+            pickled.append(1)
+            return str, ("arrived",)
+
+    async def main() -> None:
+        queue.put("first")
+        task = asyncio.ensure_future(queue.put_async(Counts()))
+        await until_waiting(task)
+        await asyncio.to_thread(wait_until_polled_twice)
+        assert queue.get_nowait() == "first"
+        await within(task)
+        assert await within(queue.get_async()) == "arrived"
+
+    polls = []
+    poll_room = queue._poll_room
+
+    def counted(timeout: Any) -> Any:
+        polls.append(timeout)
+        return poll_room(timeout)
+
+    def wait_until_polled_twice() -> None:
+        wait_until(lambda: len(polls) >= 2)
+
+    queue._poll_room = counted
+    in_a_loop(main())
+    assert len(pickled) == 1
+
+
 def test_a_closed_queue_refuses_tasks(either_queue: Any) -> None:
     async def main() -> None:
         queue = either_queue()

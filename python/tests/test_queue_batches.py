@@ -179,6 +179,20 @@ def test_a_closed_queue_refuses_batches(queue: Any) -> None:
     for call in (lambda: queue.put_many([1]), lambda: queue.get_many(1)):
         with pytest.raises(ValueError, match="closed"):
             call()
+    with pytest.raises(ValueError) as caught:
+        queue.put_many([1])
+    assert caught.value.items_put == 0  # type: ignore[attr-defined]
+
+
+def test_nothing_is_put_of_an_iterable_that_breaks(queue: Any) -> None:
+    def breaks() -> Any:
+        yield 1
+        raise LookupError("broken")
+
+    with pytest.raises(LookupError, match="broken") as caught:
+        queue.put_many(breaks())
+    assert caught.value.items_put == 0  # type: ignore[attr-defined]
+    assert queue.empty()
 
 
 # ---------------------------------------------------------------- waiting
@@ -378,6 +392,28 @@ def test_pickling_may_use_the_queue_in_batches() -> None:
     queue.put_many([1, PutsMany(), 2])
     assert queue.get_many(2) == ["inside", "inside too"]
     assert queue.get_many(9) == [1, "outside", 2]
+
+
+def put_again() -> str:
+    PutsAgain.queue.put(PutsAgain())
+    return "again"
+
+
+class PutsAgain:
+    queue: Any = None
+
+    def __reduce__(self) -> Any:
+        return put_again, ()
+
+
+def test_get_many_takes_what_was_there_however_quick_producers_are() -> None:
+    PutsAgain.queue = queue = Queue[Any]()
+    try:
+        queue.put_many([PutsAgain()] * 3)
+        assert queue.get_many(sys.maxsize) == ["again"] * 6
+        assert queue.qsize() == 3
+    finally:
+        PutsAgain.queue = None
 
 
 class GetsMany:

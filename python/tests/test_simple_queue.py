@@ -238,6 +238,20 @@ def test_send_bytes_may_send_a_part(queue: Any) -> None:
     assert queue.get() == "a part"
 
 
+@pytest.mark.parametrize(("offset", "size"), [(-1, None), (0, -1), (5, 0), (1, 4), (0, 5), (2, 9)])
+def test_send_bytes_refuses_what_is_not_in_the_buffer(queue: Any, offset: int, size: Any) -> None:
+    with pytest.raises(ValueError):
+        queue._writer.send_bytes(b"1234", offset, size)
+    assert queue.empty()
+
+
+def test_recv_bytes_refuses_a_negative_length(queue: Any) -> None:
+    queue.put("stays")
+    with pytest.raises(ValueError):
+        queue._reader.recv_bytes(-1)
+    assert queue.get() == "stays"
+
+
 def test_the_views_are_of_one_direction(queue: Any) -> None:
     assert (queue._reader.readable, queue._reader.writable) == (True, False)
     assert (queue._writer.readable, queue._writer.writable) == (False, True)

@@ -17,6 +17,7 @@ constexpr std::size_t kMostKept = 64U << 20U;
 constexpr std::size_t kLeastRoom = 1024;
 constexpr std::size_t kLeastRoomForMany = 64UL * 1024;
 constexpr std::size_t kNumbersAtOnce = 64;
+constexpr ring::Patience kOnce{.lock = ring::Patience::Lock::kOnce};
 
 std::uint64_t limit_of(std::ptrdiff_t maxsize) {
   return maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize);
@@ -98,8 +99,9 @@ QueueBase::QueueBase(std::shared_ptr<channel::QueueCore> core) noexcept : core_(
 std::shared_ptr<channel::QueueCore> QueueBase::open_core(const std::string& name) {
   return channel::QueueCore::open(name);
 }
-std::shared_ptr<channel::QueueCore> QueueBase::attach_core(std::span<const int> descriptors) {
-  return channel::QueueCore::attach(descriptors);
+std::shared_ptr<channel::QueueCore> QueueBase::attach_core(std::span<const int> descriptors,
+                                                           bool joinable) {
+  return channel::QueueCore::attach(descriptors, joinable);
 }
 void QueueBase::unlink(const std::string& name) { channel::QueueCore::unlink(name); }
 
@@ -223,13 +225,20 @@ bool QueueBase::send_numbers(std::span<const std::byte> numbers, Raw raw, Nanose
 
 std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw& raw,
                                                              Nanoseconds timeout) const {
-  ring::Ring& ring = core_->ring();
   const os::Deadline deadline = deadline_of(timeout);
+  return receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
+    return core_->ring().get(room, record, deadline);
+  });
+}
+
+template <class Get>
+std::optional<std::span<const std::byte>> QueueBase::receive_by(Freight& into, Raw& raw,
+                                                                Get get) const {
   ByteBuffer& buffer = into.state_->buffer;
   buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoom));
   ring::Record record;
   for (;;) {
-    switch (ring.get(std::span(buffer.data(), buffer.size()), record, deadline)) {
+    switch (get(std::span(buffer.data(), buffer.size()), record)) {
       case ring::Get::kDone: break;
       case ring::Get::kTooSmall:
         buffer.resize_uninitialized(record.bytes);  // outside of the queue's lock
@@ -247,17 +256,14 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
   ByteBuffer& buffer = into.state_->buffer;
   buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
   std::vector<ring::Slice> taken;
-  try {
-    const auto result = core_->ring().get_many({buffer.data(), buffer.size()}, most, taken,
-                                               first ? deadline_of(timeout) : os::Deadline::now());
-    if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
-      return receive_one_of_many(into, first ? timeout : Nanoseconds::zero());
-    }
-    if (result != ring::Get::kDone) return 0;
-  } catch (...) {
-    if (first) throw;
-    return 0;  // the next call will say it
+  const auto result =
+      first ? core_->ring().get_many({buffer.data(), buffer.size()}, most, taken,
+                                     deadline_of(timeout))
+            : core_->ring().try_get_many({buffer.data(), buffer.size()}, most, taken, kOnce);
+  if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
+    return receive_one_of_many(into, first, timeout);
   }
+  if (result != ring::Get::kDone) return 0;
   slices.reserve(taken.size());
   for (const auto& slice : taken) {
     slices.push_back({slice.offset, slice.bytes, raw_of(slice.encoding, slice.bytes)});
@@ -265,9 +271,13 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
   return slices.size();
 }
 
-std::size_t QueueBase::receive_one_of_many(Freight& into, Nanoseconds timeout) const {
+std::size_t QueueBase::receive_one_of_many(Freight& into, bool first, Nanoseconds timeout) const {
   Raw raw{};
-  const auto bytes = receive(into, raw, timeout);
+  const auto bytes = first
+                         ? receive(into, raw, timeout)
+                         : receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
+                             return core_->ring().try_get(room, record, kOnce);
+                           });
   if (!bytes) return 0;
   const auto offset = static_cast<std::size_t>(bytes->data() - into.state_->buffer.data());
   into.state_->slices.push_back({offset, bytes->size(), raw});

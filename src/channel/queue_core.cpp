@@ -58,7 +58,8 @@ std::shared_ptr<QueueCore> QueueCore::attach(os::Fd&& file, os::Fd in, os::Fd ou
   return std::make_shared<QueueCore>(std::move(segment));
 }
 
-std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors) {
+// By a second descriptor, so that the first stays the caller's until nothing can fail any more.
+std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors, bool joinable) {
   if (descriptors.size() != 1 && descriptors.size() != 3) {
     throw std::invalid_argument("a queue is attached by one descriptor or by three, not by " +
                                 std::to_string(descriptors.size()));
@@ -69,18 +70,13 @@ std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors) {
                                   " is none of the sockets of a queue");
     }
   }
-  os::Fd file(descriptors[0]);
-  try {
-    auto core = std::make_shared<QueueCore>(
-        shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size()));
-    if (descriptors.size() == 3) {
-      core->ring_.segment().accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
-    }
-    return core;
-  } catch (...) {
-    file.release();  // it stays the caller's
-    throw;
+  auto core = attach(os::duplicate(descriptors[0], "a queue"));
+  if (joinable) core->check_joinable();
+  const os::Fd given(descriptors[0]);
+  if (descriptors.size() == 3) {
+    core->ring_.segment().accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
   }
+  return core;
 }
 
 std::vector<int> QueueCore::descriptors() const {

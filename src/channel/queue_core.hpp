@@ -28,8 +28,8 @@ class QueueCore {
   /// The same with the two of its hold.
   static std::shared_ptr<QueueCore> attach(os::Fd&& file, os::Fd in, os::Fd out);
   /// The same for bare descriptors: the segment's, and the two of the hold, if any. Throws
-  /// std::invalid_argument.
-  static std::shared_ptr<QueueCore> attach(std::span<const int> descriptors);
+  /// std::invalid_argument, and WrongKind where a `joinable` one is wanted and this is none.
+  static std::shared_ptr<QueueCore> attach(std::span<const int> descriptors, bool joinable = false);
   /// What attach() takes, borrowed.
   [[nodiscard]] std::vector<int> descriptors() const;
   static void unlink(const std::string& name);

@@ -116,6 +116,14 @@ Received try_peek(int socket, Message& message, std::size_t most) {
   return receive_message(socket, message, most, MSG_PEEK);
 }
 
+bool peek(int socket, std::span<std::byte> bytes) noexcept {
+  for (int resets = 0;;) {
+    const auto length = ::recv(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_PEEK);
+    const bool again = length < 0 && (errno == EINTR || (errno == ECONNRESET && ++resets == 1));
+    if (!again) return length > 0;
+  }
+}
+
 bool is_message_socket(int fd) noexcept {
   int domain = 0;
   int type = 0;

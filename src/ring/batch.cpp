@@ -66,7 +66,7 @@ Get Ring::get_many(std::span<std::byte> room, std::size_t most, std::vector<Slic
 Get Ring::try_get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
                        const Patience& patience) {
   slices.clear();
-  Get result = look();
+  Get result = look(patience);
   if (result != Get::kDone) return result;
   {
     const ConsumerGuard lock(*this, patience);
@@ -110,6 +110,7 @@ Get Ring::take_many(std::span<std::byte> room, std::size_t most, std::vector<Sli
   if (witness_ != nullptr) witness_->store(first.items(), std::memory_order_relaxed);
   if (tally_) tally_.taking(os::self(), first.items(), slices.size());
   words_.head.store(head.word(), std::memory_order_release);
+  if (tally_) tally_.taken(os::self());
   return Get::kDone;
 }
 

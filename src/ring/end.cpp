@@ -21,23 +21,26 @@ void Ring::shut(bool at_once) {
       words_.shut.store(static_cast<std::uint32_t>(wanted), std::memory_order_release);
     }
   }
-  if (at_once) drop_all();
+  if (at_once) drop_all(os::Deadline::never());
   shm::Parking(words_.not_full).notify_all();
   shm::Parking(words_.not_empty).notify_all();
   if (tally_) shm::Parking(tally_.all_ended()).notify_all();
 }
 
 // By who shut it, and by who finds it shut: that one may have died in the middle.
-void Ring::drop_all() {
-  while (has_item()) drop_some();
+void Ring::drop_all(os::Deadline deadline) {
+  while (has_item()) {
+    if (!drop_some(deadline)) return;  // who holds the lock for so long drops them
+  }
   if (tally_ && unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
 }
 
 // In two steps where items are to be ended: killed in between, they seem to be in this process's
-// hand, as those are that it takes.
-void Ring::drop_some() {
+// hand, as those are that it takes. False where the lock was not free in time.
+bool Ring::drop_some(os::Deadline deadline) {
   constexpr std::uint64_t kMostUnderOneLock = 4096;
-  const ConsumerGuard lock(*this, {});
+  const ConsumerGuard lock(*this, {.deadline = deadline});
+  if (!lock) return false;
   const Position first = head();
   Position head = first;
   std::uint64_t count = 0;
@@ -45,13 +48,17 @@ void Ring::drop_some() {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
     if (header.encoding() == Encoding::kParcel && hold_) {
       const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
-      if (!look_into_hold({payload, header.bytes()}).empty()) hold_.drop();
+      if (hold_.has(parcel_number({payload, header.bytes()}))) hold_.drop();
     }
     head = head.past(header.units());
   }
   if (tally_) tally_.taking(os::self(), first.items(), count);
   words_.head.store(head.word(), std::memory_order_release);
-  if (tally_) tally_.end_own(os::self(), count);
+  if (tally_) {
+    tally_.taken(os::self());
+    tally_.end_own(os::self(), count);
+  }
+  return true;
 }
 
 // ------------------------------------------------------------------ items that are to be ended
@@ -104,7 +111,7 @@ bool Ring::join(os::Deadline deadline) {
   static_cast<void>(segment_->user());
   for (;;) {
     if (unfinished() == 0) return true;
-    if (shut() == Shut::kForAll) drop_all();
+    if (shut() == Shut::kForAll) drop_all(deadline);
     // Looked for at first, and then whenever a sleep has come to its bound.
     auto lost = this->lost(deadline);
     if (lost.items != 0 && unfinished() != 0) throw_lost(lost);

@@ -45,7 +45,9 @@ class Hold {
   /// One receiver at a time. The descriptors of that item, which stay there; none where its message
   /// was lost. Throws std::system_error.
   [[nodiscard]] std::vector<os::Fd> look(std::uint64_t number) const;
-  /// Removes the message of the item that look() has just found.
+  /// Whether it has a message, which is next then; does not copy descriptors.
+  [[nodiscard]] bool has(std::uint64_t number) const;
+  /// Removes the message of the item that look() or has() has just found.
   void drop() const noexcept;
 
   /// The other way through the pair goes a signal: in() can be read from after raise(), and no

@@ -170,7 +170,7 @@ void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding enc
 // ------------------------------------------------------------------ get
 
 Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
-  Get result = look();
+  Get result = look(patience);
   if (result != Get::kDone) return result;
   {
     const ConsumerGuard lock(*this, patience);
@@ -187,12 +187,12 @@ Get Ring::get(const Room& room, Record& record, os::Deadline deadline) {
 }
 
 // kDone: there is something to take.
-Get Ring::look() {
+Get Ring::look(const Patience& patience) {
   if (has_item() && shut() != Shut::kForAll) [[likely]]
     return Get::kDone;
   static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
   switch (shut()) {
-    case Shut::kForAll: drop_all(); return Get::kShut;
+    case Shut::kForAll: drop_all(patience.deadline); return Get::kShut;
     case Shut::kForPuts: return has_item() ? Get::kDone : Get::kShut;  // what came before that
     case Shut::kNo: break;
   }
@@ -225,6 +225,7 @@ Get Ring::take(const Room& room, Record& record) {
   if (tally_) tally_.taking(os::self(), head.items(), 1);
   // The item is taken now. Release: the copy above is done before a producer reuses the place.
   words_.head.store(head.past(header.units()).word(), std::memory_order_release);
+  if (tally_) tally_.taken(os::self());
   if (is_parcel && !record.fds.empty()) hold_.drop();
   return Get::kDone;
 }
@@ -251,10 +252,14 @@ std::vector<os::Fd> Ring::look_into_hold(std::span<const std::byte> payload) con
                                 " carries handles, and this process was not given the sockets "
                                 "through which they travel: it stays for others");
   }
+  return hold_.look(parcel_number(payload));
+}
+
+std::uint64_t Ring::parcel_number(std::span<const std::byte> payload) const {
   std::uint64_t number = 0;
   if (payload.size() < sizeof number) segment_->throw_damaged("a parcel without a number");
   std::memcpy(&number, payload.data(), sizeof number);
-  return hold_.look(number);
+  return number;
 }
 
 // Links without a record between them: producers died after each, or could not go on. There is at

@@ -169,8 +169,11 @@ class Ring {
   Get try_get(const Room& room, Record& record, const Patience& patience);
   /// The same, waiting until `deadline` while it is empty. Throws ShutDown.
   Get get(const Room& room, Record& record, os::Deadline deadline);
-  /// Takes what there is, but at most `most` items and what fits into `room`; waits for the first
-  /// until `deadline`. With kTooSmall, `slices` says how large that one is. Throws ShutDown.
+  /// Takes what there is, but at most `most` items, what fits into `room` and what one hold of the
+  /// lock allows. With kTooSmall, `slices` says how large the first is. Throws what try_get() does.
+  Get try_get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
+                   const Patience& patience);
+  /// The same, waiting until `deadline` while it is empty. Throws ShutDown.
   Get get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
                os::Deadline deadline);
   /// Waits until there is something to take, or never will be: false where the deadline passed.
@@ -182,8 +185,9 @@ class Ring {
   /// dropped then.
   void shut(bool at_once);
 
-  /// A descriptor that can be read from exactly while something can be taken (and for ever where
-  /// the ring is shut); not to be read from. Throws std::invalid_argument where there is no hold.
+  /// A descriptor that can be read from while something can be taken (an instant before, too, and
+  /// for ever where the ring is shut); not to be read from. Throws std::invalid_argument where
+  /// there is no hold.
   int signal_descriptor();
 
   /// True where items are to be ended.
@@ -250,19 +254,18 @@ class Ring {
   void tell_producers_when_it_pays(shm::Parking& not_full);
   Get take(const Room& room, Record& record);
   [[nodiscard]] std::vector<os::Fd> look_into_hold(std::span<const std::byte> payload) const;
+  [[nodiscard]] std::uint64_t parcel_number(std::span<const std::byte> payload) const;
   void count_link(std::size_t& links) const;
   bool follow_links(Position& head) const;
-  Get try_get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
-                   const Patience& patience);
   Get take_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices);
-  void drop_all();
-  void drop_some();
+  void drop_all(os::Deadline deadline);
+  bool drop_some(os::Deadline deadline);
 
   [[nodiscard]] Shut shut() const noexcept {
     return static_cast<Shut>(words_.shut.load(std::memory_order_acquire));
   }
   [[noreturn]] void throw_shut() const;
-  [[nodiscard]] Get look();
+  [[nodiscard]] Get look(const Patience& patience);
   [[nodiscard]] Signal signal() const noexcept {
     return static_cast<Signal>(words_.signal.load(std::memory_order_relaxed));
   }

@@ -10,6 +10,8 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 // Each note is in memory before the next word changes, and all of them before the head does.
 constexpr auto kInOrder = std::memory_order_release;
+// A note of nothing: no number of an item is as large.
+constexpr std::uint64_t kNoNote = ~std::uint64_t{0};
 
 std::int64_t in_hand(const shm::TallyEntry& entry) noexcept {
   return static_cast<std::int64_t>(entry.taken.load(kRelaxed) - entry.ended.load(kRelaxed));
@@ -48,7 +50,7 @@ std::size_t Tally::claim(os::TaskWord self) noexcept {
   }
   if (index == shm::kTallyEntries) {
     index = find([](auto& entry) {
-      return in_hand(entry) == 0 && os::is_dead(entry.process.load(kRelaxed));
+      return in_hand(entry) <= 0 && os::is_dead(entry.process.load(kRelaxed));
     });
   }
   if (index != shm::kTallyEntries) words_->entries[index].process.store(self, kInOrder);
@@ -62,6 +64,10 @@ void Tally::taking(os::TaskWord self, std::uint64_t first, std::uint64_t count) 
   entry->taken_before.store(taken, kInOrder);
   entry->taken_at.store(first, kInOrder);
   entry->taken.store(taken + count, kInOrder);
+}
+
+void Tally::taken(os::TaskWord self) noexcept {
+  if (shm::TallyEntry* entry = own(self)) entry->taken_at.store(kNoNote, kInOrder);
 }
 
 // Whose an item is that this process ends: its own, if it has one; else one of the dead, so that
@@ -91,6 +97,7 @@ void Tally::end(shm::TallyEntry* entry, std::uint64_t count) noexcept {
     entry->ended.store(ended + count, kInOrder);
   }
   words_->ended.store((before + count) & Position::kItemMask, kInOrder);
+  if (entry != nullptr) entry->ended_at.store(kNoNote, kInOrder);
 }
 
 void Tally::settle(std::uint64_t head) noexcept {
@@ -100,9 +107,11 @@ void Tally::settle(std::uint64_t head) noexcept {
     if (entry.taken_at.load(kRelaxed) == head) {
       entry.taken.store(entry.taken_before.load(kRelaxed), kInOrder);
     }
+    entry.taken_at.store(kNoNote, kInOrder);
     if (entry.ended_at.load(kRelaxed) == ended) {
       entry.ended.store(entry.ended_before.load(kRelaxed), kInOrder);
     }
+    entry.ended_at.store(kNoNote, kInOrder);
   }
 }
 

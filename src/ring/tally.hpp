@@ -15,8 +15,9 @@ namespace shoal::ring {
 ///
 /// Death. taking() notes what the count was, where the head is, and the new count, in this order;
 /// then the ring moves the head. Killed before that, the count is one too high, and the head still
-/// where the note says it was: settle() tells by that, and puts the old count back. end() does the
-/// same with the number of items ended. settle() changes what it changes by one store, and may be
+/// where the note says it was: settle() tells by that, and puts the old count back. Once the head
+/// has moved the note is withdrawn, as the numbers of items come round again. end() does the same
+/// with the number of items ended. settle() changes what it changes by one store, and may be
 /// repeated.
 class Tally {
  public:
@@ -24,8 +25,10 @@ class Tally {
   explicit Tally(shm::TallyWords* words) noexcept : words_(words) {}
   explicit operator bool() const noexcept { return words_ != nullptr; }
 
-  /// Just before the head moves over `count` items, of which `first` is the number of the first.
+  /// Just before the head moves over `count` items, of which `first` is the number of the first;
+  /// and just after it.
   void taking(os::TaskWord self, std::uint64_t first, std::uint64_t count) noexcept;
+  void taken(os::TaskWord self) noexcept;
   /// Ends an item, whoever has taken it.
   void end_one(os::TaskWord self) noexcept;
   /// Ends `count` items that this process has just taken.
