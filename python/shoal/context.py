@@ -2,8 +2,8 @@
 
 Each class derives from its namesake in :mod:`multiprocessing.context`, so that whatever takes a
 standard context (``ProcessPoolExecutor(mp_context=...)``, ``Manager``, ``Pool``) takes these.
-``Process``, the three queues and everything of :mod:`shoal.synchronize` are shoal's own; every other
-factory still makes the standard library's object, over the standard library's locks where it
+``Process``, the three queues and everything of :mod:`shoal.synchronize` are shoal's own; every
+other factory still makes the standard library's object, over the standard library's locks where it
 reaches into them.
 
 The rules of start methods are those of :mod:`multiprocessing`: the default method is the running

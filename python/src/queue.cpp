@@ -161,7 +161,8 @@ PyObject* queue_prepare(PyObject* self, PyObject* object) {
     PyObject* capsule = PyCapsule_New(payload.get(), nullptr, [](PyObject* of) {
       delete static_cast<Payload*>(PyCapsule_GetPointer(of, nullptr));
     });
-    if (capsule != nullptr) payload.release();
+    if (capsule == nullptr) return nullptr;
+    [[maybe_unused]] const Payload* its = payload.release();
     return capsule;
   } catch (...) {
     return raise_current_exception();
@@ -427,7 +428,8 @@ bool put_all(PyObject* self, PyObject* objects, const BlockArguments& how, std::
   if (core == nullptr) return false;
   try {
     const auto deadline = deadline_from(how.block, how.timeout);
-    const Ref sequence(deadline ? PySequence_Tuple(objects) : nullptr);  // nobody changes that
+    if (!deadline) return false;
+    const Ref sequence(PySequence_Tuple(objects));  // nobody changes that
     return sequence && put_batches(core->ring(), sequence.get(), *deadline, put);
   } catch (...) {
     raise_current_exception();

@@ -149,7 +149,7 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
       buffer.resize_uninitialized(record.bytes);
       continue;
     }
-    std::array<std::byte, pickle::kLongPrefix> prefix;
+    std::array<std::byte, pickle::kLongPrefix> prefix{};
     const auto content = vessel.resize(vessel.object, size + 1);  // and the end of the pickle
     result = ring.get({prefix, content}, record, deadline);
     if (result == ring::Get::kTooSmall) continue;
