@@ -77,6 +77,9 @@ TEST(QueueJoin, is_none_of_a_plain_queue) {
   EXPECT_THROW(static_cast<void>(JoinableQueue<int>::attach(plain.descriptors())),
                shoal::WrongKind);
   EXPECT_NE(::fcntl(plain.descriptor(), F_GETFD), -1) << "it stays the caller's";
+  const JoinableQueue<int> jobs;
+  EXPECT_EQ(JoinableQueue<int>::attach(jobs.descriptor()), jobs);
+  EXPECT_NE(::fcntl(jobs.descriptor(), F_GETFD), -1) << "it was the queue's own";
   const Name name;
   const Queue<int> queue({.name = name.text});
   EXPECT_THROW(static_cast<void>(JoinableQueue<int>::open(name.text)), shoal::WrongKind);

@@ -58,7 +58,6 @@ std::shared_ptr<QueueCore> QueueCore::attach(os::Fd&& file, os::Fd in, os::Fd ou
   return std::make_shared<QueueCore>(std::move(segment));
 }
 
-// By a second descriptor, so that the first stays the caller's until nothing can fail any more.
 std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors, bool joinable) {
   if (descriptors.size() != 1 && descriptors.size() != 3) {
     throw std::invalid_argument("a queue is attached by one descriptor or by three, not by " +
@@ -70,13 +69,19 @@ std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors, b
                                   " is none of the sockets of a queue");
     }
   }
-  auto core = attach(os::duplicate(descriptors[0], "a queue"));
-  if (joinable) core->check_joinable();
-  const os::Fd given(descriptors[0]);
-  if (descriptors.size() == 3) {
-    core->ring_.segment().accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
+  // By a second descriptor: the first stays the caller's where this fails.
+  if (joinable) attach(os::duplicate(descriptors[0], "a queue"))->check_joinable();
+  os::Fd file(descriptors[0]);
+  try {
+    auto core = attach(std::move(file));
+    if (descriptors.size() == 3) {
+      core->ring_.segment().accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
+    }
+    return core;
+  } catch (...) {
+    file.release();
+    throw;
   }
-  return core;
 }
 
 std::vector<int> QueueCore::descriptors() const {
