@@ -40,6 +40,10 @@ struct QueueOptions {
   std::ptrdiff_t maxsize = 0;
   /// Where unrelated programs of this user open it; it then lives until unlink(). Empty: none.
   std::string name = {};
+  /// Most bytes of all items in it, as they travel; put waits beyond, and throws
+  /// std::invalid_argument for one that is larger. 0: no limit but half of the memory that machine
+  /// and memory cgroup have left; beyond that, put throws OutOfMemory.
+  std::size_t max_bytes = 0;
 };
 
 /// What all queues share, whatever they carry. Use Queue<T>.
@@ -75,6 +79,8 @@ class QueueBase {
   [[nodiscard]] std::string name() const;
   /// Most items in it; 0: no limit.
   [[nodiscard]] std::size_t maxsize() const noexcept;
+  /// Most bytes of them; 0: no limit of its own.
+  [[nodiscard]] std::size_t max_bytes() const noexcept;
   /// The descriptor of its memory, for a program that inherits it and calls attach(). It stays the
   /// queue's and is closed on exec unless duplicated.
   [[nodiscard]] int descriptor() const noexcept;
@@ -215,9 +221,9 @@ class Queue : public QueueBase {
   /// it. std::invalid_argument where they are not one or three.
   static Queue attach(std::span<const int> descriptors) { return Queue(attach_core(descriptors)); }
 
-  /// Waits while maxsize items are in it.
+  /// Waits while it is full: while maxsize items are in it, or more than max_bytes would be.
   void put(const T& item) { put_within(item, kForever); }
-  /// False where maxsize items are in it.
+  /// False where it is full.
   [[nodiscard]] bool try_put(const T& item) { return put_within(item, Nanoseconds::zero()); }
   /// False where that is still so after `timeout`.
   template <class Rep, class Period>

@@ -147,24 +147,25 @@ class _Factories(_standard.BaseContext):
         )
 
     def Queue(  # type: ignore[override]
-        self, maxsize: int = 0, *, name: str | None = None
+        self, maxsize: int = 0, *, name: str | None = None, max_bytes: int = 0
     ) -> Queue[Any]:
-        """A shoal queue of at most `maxsize` items; 0 or less: no bound but memory.
+        """A shoal queue of at most `maxsize` items and `max_bytes` of them; 0 or less: no bound
+        but half of the memory that is left.
 
         `name`: makes it reachable by unrelated processes of this machine; FileExistsError where
         it is taken.
         """
         from .queues import Queue
 
-        return Queue(maxsize, name=name, ctx=self.get_context())
+        return Queue(maxsize, name=name, max_bytes=max_bytes, ctx=self.get_context())
 
     def JoinableQueue(  # type: ignore[override]
-        self, maxsize: int = 0, *, name: str | None = None
+        self, maxsize: int = 0, *, name: str | None = None, max_bytes: int = 0
     ) -> JoinableQueue[Any]:
         """A shoal queue that knows which of its items are done; arguments as for `Queue`."""
         from .queues import JoinableQueue
 
-        return JoinableQueue(maxsize, name=name, ctx=self.get_context())
+        return JoinableQueue(maxsize, name=name, max_bytes=max_bytes, ctx=self.get_context())
 
     def SimpleQueue(  # type: ignore[override]
         self, *, name: str | None = None

@@ -99,7 +99,7 @@ class _Shared(_core.Queue):
         import asyncio
 
         while not self._put_prepared(prepared):
-            await asyncio.to_thread(self._poll_room, _A_WHILE)
+            await asyncio.to_thread(self._poll_room, prepared, _A_WHILE)
 
     def _check(self) -> None:
         """TypeError where the object behind a name is not of this class."""
@@ -172,8 +172,9 @@ class Queue(_Shared, Generic[T]):
     `qsize` is exact and exit never waits. An item whose `put` returned is delivered exactly once,
     whoever dies; only the one item that a killed consumer had just taken is lost with it.
 
-    `maxsize`: most items in it, 0 or less for no limit but memory. `name`: makes it reachable by
-    unrelated programs of this user; it then lives until `unlink`.
+    `maxsize`: most items in it; `max_bytes`: most bytes of them, as they travel; 0 or less for no
+    limit but half of the memory that is left, beyond which `put` raises MemoryError. `name`: makes
+    it reachable by unrelated programs of this user; it then lives until `unlink`.
     """
 
     def __init__(
@@ -182,8 +183,9 @@ class Queue(_Shared, Generic[T]):
         *,
         ctx: context.BaseContext | None = None,
         name: str | None = None,
+        max_bytes: int = 0,
     ) -> None:
-        super().__init__(maxsize, name)
+        super().__init__(maxsize, name, False, max_bytes)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -231,8 +233,9 @@ class JoinableQueue(Queue[T]):
         *,
         ctx: context.BaseContext | None = None,
         name: str | None = None,
+        max_bytes: int = 0,
     ) -> None:
-        _core.Queue.__init__(self, maxsize, name, True)
+        _core.Queue.__init__(self, maxsize, name, True, max_bytes)
 
     def task_done(self) -> None:
         """An item that was taken, by whomever, is done. ValueError where all are."""

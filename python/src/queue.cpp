@@ -69,17 +69,22 @@ PyObject* queue_new(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 int queue_init(PyObject* self, PyObject* args, PyObject* named) {
-  static const char* keywords[] = {"maxsize", "name", "joinable", nullptr};
+  static const char* keywords[] = {"maxsize", "name", "joinable", "max_bytes", nullptr};
   Py_ssize_t maxsize = 0;
   const char* name = nullptr;
   int joinable = 0;
-  if (PyArg_ParseTupleAndKeywords(args, named, "|nzp", const_cast<char**>(keywords), &maxsize,
-                                  &name, &joinable) == 0) {
+  Py_ssize_t max_bytes = 0;
+  if (PyArg_ParseTupleAndKeywords(args, named, "|nzpn", const_cast<char**>(keywords), &maxsize,
+                                  &name, &joinable, &max_bytes) == 0) {
     return -1;
   }
+  const auto limit = [](Py_ssize_t most) {
+    return most <= 0 ? 0 : static_cast<std::uint64_t>(most);
+  };
   const ring::Options options{
-      .max_items = maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize),
+      .max_items = limit(maxsize),
       .joinable = joinable != 0,
+      .max_bytes = limit(max_bytes),
   };
   const bool done = initialise(self, [&] {
     return name == nullptr ? channel::QueueCore::create(options)
@@ -580,10 +585,8 @@ PyObject* queue_empty(PyObject* self, PyObject*) {
 }
 
 PyObject* queue_full(PyObject* self, PyObject*) {
-  return ask(self, [](auto& core) {
-    auto& ring = core.ring_in_any_state();
-    return PyBool_FromLong(ring.max_items() != 0 && ring.items() >= ring.max_items() ? 1 : 0);
-  });
+  return ask(self,
+             [](auto& core) { return PyBool_FromLong(core.ring_in_any_state().full() ? 1 : 0); });
 }
 
 PyObject* queue_close(PyObject* self, PyObject*) {
@@ -627,15 +630,20 @@ PyObject* queue_poll(PyObject* self, PyObject* timeout) {
   });
 }
 
-// _poll_room(timeout): whether there is room for one more.
-PyObject* queue_poll_room(PyObject* self, PyObject* timeout) {
-  return ask(self, [timeout](auto& core) -> PyObject* {
+// _poll_room(prepared, timeout): whether there is room for that.
+PyObject* queue_poll_room(PyObject* self, PyObject* args) {
+  PyObject* prepared = nullptr;
+  PyObject* timeout = nullptr;
+  if (PyArg_ParseTuple(args, "OO", &prepared, &timeout) == 0) return nullptr;
+  const auto* payload = static_cast<Payload*>(PyCapsule_GetPointer(prepared, nullptr));
+  if (payload == nullptr) return nullptr;
+  return ask(self, [payload, timeout](auto& core) -> PyObject* {
     const auto deadline = deadline_from(true, timeout);
     if (!deadline) return nullptr;
     bool ready = false;
     {
       const WithoutGil other_threads_run;
-      ready = core.ring().wait_for_room(*deadline);
+      ready = core.ring().wait_for_room(payload->bytes(), *deadline);
     }
     return PyBool_FromLong(ready ? 1 : 0);
   });
@@ -741,6 +749,12 @@ PyObject* queue_maxsize(PyObject* self, void*) {
   });
 }
 
+PyObject* queue_max_bytes(PyObject* self, void*) {
+  return ask(self, [](auto& core) {
+    return PyLong_FromUnsignedLongLong(core.ring_in_any_state().max_bytes());
+  });
+}
+
 PyObject* queue_closed(PyObject* self, void*) {
   return ask(self, [](auto& core) { return PyBool_FromLong(core.closed() ? 1 : 0); });
 }
@@ -753,8 +767,9 @@ PyCFunction method(Function* function) {
 PyMethodDef methods[] = {
     {"put", method(queue_put), METH_FASTCALL | METH_KEYWORDS,
      "put($self, /, obj, block=True, timeout=None)\n--\n\n"
-     "Append `obj`. Full where maxsize items are in it for `timeout` seconds (None: no limit), or "
-     "now without `block`. What pickling raises is raised here, the queue untouched. ValueError "
+     "Append `obj`. Full where maxsize items, or max_bytes with this one, are in it for `timeout` "
+     "seconds (None: no limit), or now without `block`. What pickling raises is raised here, the "
+     "queue untouched. ValueError "
      "after close(), ShutDown after shutdown(), MemoryError where there is no room for more shared "
      "memory."},
     {"put_nowait", method(queue_put_nowait), METH_FASTCALL | METH_KEYWORDS,
@@ -768,7 +783,8 @@ PyMethodDef methods[] = {
     {"qsize", queue_qsize, METH_NOARGS,
      "qsize($self, /)\n--\n\nItems in it: exact for every put and get that has returned."},
     {"empty", queue_empty, METH_NOARGS, "empty($self, /)\n--\n\nTrue where there is no item."},
-    {"full", queue_full, METH_NOARGS, "full($self, /)\n--\n\nTrue where maxsize items are in it."},
+    {"full", queue_full, METH_NOARGS,
+     "full($self, /)\n--\n\nTrue where maxsize items or max_bytes are in it."},
     {"put_many", method(queue_put_many), METH_FASTCALL | METH_KEYWORDS,
      "put_many($self, /, objs, block=True, timeout=None)\n--\n\n"
      "Append all of `objs` in their order, for less than one by one; items of other producers may "
@@ -793,7 +809,7 @@ PyMethodDef methods[] = {
     {"_prepare", queue_prepare, METH_O, nullptr},
     {"_put_prepared", queue_put_prepared, METH_O, nullptr},
     {"_poll", queue_poll, METH_O, nullptr},
-    {"_poll_room", queue_poll_room, METH_O, nullptr},
+    {"_poll_room", queue_poll_room, METH_VARARGS, nullptr},
     {"_check_joinable", queue_check_joinable, METH_NOARGS, nullptr},
     {"_task_done", queue_task_done, METH_NOARGS, nullptr},
     {"_join", queue_join, METH_O, nullptr},
@@ -810,6 +826,7 @@ PyMethodDef methods[] = {
 PyGetSetDef properties[] = {
     {"name", queue_name, nullptr, "Name by which others open it, or None.", nullptr},
     {"maxsize", queue_maxsize, nullptr, "Most items in it; 0: no limit.", nullptr},
+    {"max_bytes", queue_max_bytes, nullptr, "Most bytes of them; 0: no limit of its own.", nullptr},
     {"_closed", queue_closed, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -158,6 +158,20 @@ def put_all(queue: Any, *items: Any) -> None:
         queue.put(item)
 
 
+def put_each(queue: Any, items: Any) -> None:
+    for item in items:
+        queue.put(item)
+
+
+def count_bytes(queue: Any, results: Any) -> None:
+    count = 0
+    try:
+        while True:
+            count += len(queue.get())
+    except shoal.ShutDown:
+        results.put(count)
+
+
 def put_pairs(queue: Any, who: int, count: int) -> None:
     for i in range(count):
         queue.put((who, i))

@@ -242,9 +242,9 @@ def test_put_async_pickles_once_however_long_it_waits() -> None:
     polls = []
     poll_room = queue._poll_room
 
-    def counted(timeout: Any) -> Any:
+    def counted(prepared: Any, timeout: Any) -> Any:
         polls.append(timeout)
-        return poll_room(timeout)
+        return poll_room(prepared, timeout)
 
     def wait_until_polled_twice() -> None:
         wait_until(lambda: len(polls) >= 2)

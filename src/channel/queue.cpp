@@ -24,7 +24,8 @@ std::uint64_t limit_of(std::ptrdiff_t maxsize) {
 }
 
 std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool joinable) {
-  const ring::Options made{.max_items = limit_of(options.maxsize), .joinable = joinable};
+  const ring::Options made{
+      .max_items = limit_of(options.maxsize), .joinable = joinable, .max_bytes = options.max_bytes};
   return options.name.empty() ? channel::QueueCore::create(made)
                               : channel::QueueCore::create(made, options.name);
 }
@@ -294,7 +295,7 @@ QueueBase::Raw QueueBase::raw_of(ring::Encoding encoding, std::size_t bytes) con
 
 std::size_t QueueBase::qsize() const { return core_->ring_in_any_state().items(); }
 bool QueueBase::empty() const { return core_->ring_in_any_state().empty(); }
-bool QueueBase::full() const { return maxsize() != 0 && qsize() >= maxsize(); }
+bool QueueBase::full() const { return core_->ring_in_any_state().full(); }
 void QueueBase::shutdown(bool immediate) const { core_->ring_in_any_state().shut(immediate); }
 int QueueBase::fileno() const { return core_->ring().signal_descriptor(); }
 bool QueueBase::wait_readable_within(Nanoseconds timeout) const {
@@ -309,6 +310,7 @@ void QueueBase::close() noexcept { core_->close(); }
 bool QueueBase::closed() const noexcept { return core_->closed(); }
 std::string QueueBase::name() const { return core_->segment().name(); }
 std::size_t QueueBase::maxsize() const noexcept { return core_->ring_in_any_state().max_items(); }
+std::size_t QueueBase::max_bytes() const noexcept { return core_->ring_in_any_state().max_bytes(); }
 int QueueBase::descriptor() const noexcept { return core_->segment().fd(); }
 std::vector<int> QueueBase::descriptors() const { return core_->descriptors(); }
 

@@ -16,15 +16,25 @@ constexpr std::uint64_t in_whole_units(std::uint64_t bytes) noexcept {
   return (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
+std::uint64_t size_of(Parts payload) noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  return bytes;
+}
+
 }  // namespace
 
 bool Ring::put_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done) {
   done = 0;
   if (items.empty()) return true;
-  return put_until(deadline, [&](const Patience& patience) {
+  std::uint64_t bytes = 0;  // of the next
+  return put_until(deadline, bytes, [&](const Patience& patience) {
     for (;;) {
       const Put result = try_put_many(items.subspan(done), patience, done);
-      if (result != Put::kDone || done == items.size()) return result;
+      if (result != Put::kDone || done == items.size()) {
+        if (done < items.size()) bytes = size_of(items[done].payload);
+        return result;
+      }
     }
   });
 }
@@ -42,11 +52,11 @@ Put Ring::try_put_many(std::span<const Item> items, const Patience& patience, st
     if (lock.from_dead()) repair();
     std::uint64_t sum = 0;
     for (const Item& item : items) {
-      std::uint64_t bytes = 0;
-      for (const auto& part : item.payload) bytes += part.size();
+      const std::uint64_t bytes = size_of(item.payload);
       sum += bytes + kUnit;
-      // The others wait meanwhile, and a large item or one with handles is checked by itself.
-      if (done != before && (sum > kMostAtOnce || item.parcel != nullptr)) break;
+      // The others wait meanwhile, and an item that has to be checked comes by itself.
+      const bool to_check = item.parcel != nullptr || max_bytes_ != 0;
+      if (done != before && (sum > kMostAtOnce || to_check)) break;
       result = append(item.payload, bytes, item.encoding, patience.room, item.parcel);
       if (result != Put::kDone) break;
       ++done;
@@ -74,6 +84,7 @@ Get Ring::try_get_many(std::span<std::byte> room, std::size_t most, std::vector<
     result = take_many(room, most, slices);
   }
   if (result == Get::kDone) tell_producers();
+  give_back_if_drained();
   lower_what_others_could_not();
   return result;
 }
@@ -84,6 +95,7 @@ Get Ring::take_many(std::span<std::byte> room, std::size_t most, std::vector<Sli
   const Position first = head();
   Position head = first;
   std::uint64_t used = 0;
+  std::uint64_t bytes = 0;
   for (; slices.size() < most && used < kMostAtOnce;) {
     if (!follow_links(head)) break;
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
@@ -104,12 +116,13 @@ Get Ring::take_many(std::span<std::byte> room, std::size_t most, std::vector<Sli
       std::memcpy(room.data() + used, payload, header.bytes());
     }
     used += in_whole_units(header.bytes());
+    bytes += header.bytes();
     head = head.past(header.units());
   }
   if (slices.empty()) return Get::kEmpty;
   if (witness_ != nullptr) witness_->store(first.items(), std::memory_order_relaxed);
   if (tally_) tally_.taking(os::self(), first.items(), slices.size());
-  words_.head.store(head.word(), std::memory_order_release);
+  move_head(head, bytes);
   if (tally_) tally_.taken(os::self());
   return Get::kDone;
 }

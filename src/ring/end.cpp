@@ -32,6 +32,7 @@ void Ring::drop_all(os::Deadline deadline) {
   while (has_item()) {
     if (!drop_some(deadline)) return;  // who holds the lock for so long drops them
   }
+  give_back_if_drained();
   if (tally_ && unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
 }
 
@@ -44,16 +45,18 @@ bool Ring::drop_some(os::Deadline deadline) {
   const Position first = head();
   Position head = first;
   std::uint64_t count = 0;
+  std::uint64_t bytes = 0;
   for (; count < kMostUnderOneLock && follow_links(head); ++count) {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
     if (header.encoding() == Encoding::kParcel && hold_) {
       const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
       if (hold_.has(parcel_number({payload, header.bytes()}))) hold_.drop();
     }
+    bytes += header.bytes();
     head = head.past(header.units());
   }
   if (tally_) tally_.taking(os::self(), first.items(), count);
-  words_.head.store(head.word(), std::memory_order_release);
+  move_head(head, bytes);
   if (tally_) {
     tally_.taken(os::self());
     tally_.end_own(os::self(), count);

@@ -57,10 +57,13 @@ void Ring::initialise(std::byte* base, const Options& options) noexcept {
   const std::uint64_t block = first_block_offset(options.joinable);
   const Position start(block / kUnit, 0);
   words.max_items = options.max_items;
+  words.max_bytes = options.max_bytes;
   words.joinable = options.joinable ? 1 : 0;
   words.tail = start.word();
   words.head = start.word();
   words.seen_head = start.word();
+  Volume(words.put).start(start);
+  Volume(words.taken).start(start);
   words.blocks[0].offset = block;
   words.blocks[0].size = kFirstBlock;
   words.blocks[0].sequence = 1;
@@ -71,6 +74,9 @@ Ring::Ring(std::shared_ptr<shm::Segment> segment)
       hold_(*segment_),
       words_(segment_->content<shm::RingWords>()),
       tally_(tally_of(*segment_)),
+      put_(words_.put),
+      taken_(words_.taken),
+      max_bytes_(words_.max_bytes),
       bounds_(segment_->bounds()) {}
 
 // ------------------------------------------------------------------ put
@@ -97,12 +103,19 @@ std::uint64_t Ring::check(Parts payload, const Parcel* parcel) const {
     throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
                       segment_->label() + ": the most is " + std::to_string(kMostBytes));
   }
+  if (max_bytes_ != 0 && bytes > max_bytes_) {
+    throw std::invalid_argument("an item of " + std::to_string(bytes) + " bytes is too large for " +
+                                segment_->label() + ": its limit is max_bytes, " +
+                                std::to_string(max_bytes_));
+  }
   if (parcel != nullptr) hold_.check(parcel->fds);
   return bytes;
 }
 
 bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
-  return put_until(deadline, [&](const Patience& patience) {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  return put_until(deadline, bytes, [&](const Patience& patience) {
     return try_put(payload, encoding, patience, parcel);
   });
 }
@@ -115,7 +128,7 @@ Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience
   if (shut() != Shut::kNo) [[unlikely]]
     return Put::kShut;
   Position tail = this->tail();
-  if (too_many(tail)) return Put::kFull;
+  if (too_many(tail) || too_much(bytes)) return Put::kFull;
   const std::uint64_t units = Header::units_for(bytes);
   if (!find_room(tail, units, room)) return Put::kNoRoom;
   if (parcel != nullptr && !ship(*parcel)) return Put::kHeld;
@@ -147,6 +160,27 @@ bool Ring::too_many(Position tail) {
   return true;
 }
 
+// Where they are not read at one instant, the sum may be too large or too small for that long.
+bool Ring::too_much(std::uint64_t bytes) const noexcept {
+  if (max_bytes_ == 0) [[likely]]
+    return false;
+  const std::uint64_t taken = taken_.at(head());
+  const std::uint64_t put = put_.at(tail());
+  return put > taken && put - taken + bytes > max_bytes_;
+}
+
+void Ring::move_tail(Position to, std::uint64_t bytes) noexcept {
+  if (max_bytes_ != 0) [[unlikely]]
+    put_.moves(tail(), to, bytes);
+  words_.tail.store(to.word(), std::memory_order_release);
+}
+
+void Ring::move_head(Position to, std::uint64_t bytes) noexcept {
+  if (max_bytes_ != 0) [[unlikely]]
+    taken_.moves(head(), to, bytes);
+  words_.head.store(to.word(), std::memory_order_release);
+}
+
 void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding) {
   const std::uint64_t units = Header::units_for(bytes);
   // One unit more: the header that ends the ring is part of the room.
@@ -164,7 +198,7 @@ void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding enc
   // The commit. Pairs with the acquiring load of the header in take() and has_item().
   reinterpret_cast<shm::Word*>(record)->store(Header::record(bytes, encoding).word(),
                                               std::memory_order_release);
-  words_.tail.store(tail.past(units).word(), std::memory_order_release);
+  move_tail(tail.past(units), bytes);
 }
 
 // ------------------------------------------------------------------ get
@@ -178,6 +212,7 @@ Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
     result = take(room, record);
   }
   if (result == Get::kDone) tell_producers();
+  give_back_if_drained();
   lower_what_others_could_not();
   return result;
 }
@@ -198,13 +233,14 @@ Get Ring::look(const Patience& patience) {
   }
   if (signal() != Signal::kUnasked) [[unlikely]]
     lower_signal();
+  give_back();
   return Get::kEmpty;
 }
 
 Get Ring::take(const Room& room, Record& record) {
   Position head = this->head();
   if (!follow_links(head)) {
-    words_.head.store(head.word(), std::memory_order_release);  // what lies behind is free
+    move_head(head, 0);  // what lies behind is free
     return Get::kEmpty;
   }
   const Header header(header_at(head.unit()).load(std::memory_order_acquire));
@@ -224,7 +260,7 @@ Get Ring::take(const Room& room, Record& record) {
   if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
   if (tally_) tally_.taking(os::self(), head.items(), 1);
   // The item is taken now. Release: the copy above is done before a producer reuses the place.
-  words_.head.store(head.past(header.units()).word(), std::memory_order_release);
+  move_head(head.past(header.units()), header.bytes());
   if (tally_) tally_.taken(os::self());
   if (is_parcel && !record.fds.empty()) hold_.drop();
   return Get::kDone;
@@ -291,15 +327,18 @@ bool Ring::has_item() const {
 // ------------------------------------------------------------------ waiting for room
 
 // Or there never will be.
-bool Ring::has_room() const {
+bool Ring::has_room(std::uint64_t bytes) const {
   if (shut() != Shut::kNo) return true;
-  return words_.max_items == 0 || items_between(head(), tail()) < words_.max_items;
+  if (words_.max_items != 0 && items_between(head(), tail()) >= words_.max_items) return false;
+  return !too_much(bytes);
 }
 
 bool Ring::half_free() const {
   const Position from = head();
   const Position to(words_.tail.load(std::memory_order_acquire));
-  const Block block = find_block(to.unit());
+  const std::size_t index = find_index(to.unit());
+  if (index == shm::kRingBlocks) return true;  // it has been given back, as all was free
+  const Block block = block_at(index);
   if (!block.holds(from.unit())) return false;
   const std::uint64_t size = block.end - block.begin;
   const std::uint64_t used =
@@ -324,12 +363,27 @@ void Ring::tell_producers_when_it_pays(shm::Parking& not_full) {
   const auto now = os::Clock::now().time_since_epoch().count();
   const auto before = last_take_.exchange(now, std::memory_order_relaxed);
   const bool busy = now - before < os::Nanoseconds(kBusy).count();
+  const bool limited = words_.max_items != 0 || max_bytes_ != 0;
+  const bool half = limited ? half_empty() : half_free();
+  if (busy && !half && items_between(head(), tail()) != 0) return;
+  if (max_bytes_ == 0) {
+    not_full.notify();
+  } else {
+    not_full.notify_all();  // what is no room for one may be room for another
+  }
+}
+
+bool Ring::half_empty() const {
   const auto count = items_between(head(), tail());
-  const bool half = words_.max_items == 0 ? half_free() : count <= words_.max_items / 2;
-  if (!busy || half || count == 0) not_full.notify();
+  return (words_.max_items == 0 || count <= words_.max_items / 2) && !too_much(max_bytes_ / 2);
 }
 
 // ------------------------------------------------------------------ looking
+
+bool Ring::full() {
+  if (words_.max_items != 0 && items() >= words_.max_items) return true;
+  return too_much(1);
+}
 
 std::uint64_t Ring::items() {
   static_cast<void>(segment_->user());

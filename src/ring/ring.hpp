@@ -25,7 +25,8 @@
 //  * anybody between a change and the wake-up: the bounded wait (shm/parking.hpp).
 //  * a lock's owner: sync/owner_lock.hpp.
 //  * descriptors beside an item: ring/hold.hpp.
-//  * who counts what it took: ring/tally.hpp.
+//  * who counts what it took: ring/tally.hpp; the bytes in it: ring/volume.hpp.
+//  * who gives memory back: giving_back.cpp.
 //  * in a batch each item is put by itself; those of a batch that is taken are taken by one store.
 //  * who shuts the ring, before the store of `shut`: it is open. After it: the bounded waits find
 //    it shut, and who comes next drops what is still to be dropped.
@@ -48,6 +49,7 @@
 #include "ring/hold.hpp"
 #include "ring/record.hpp"
 #include "ring/tally.hpp"
+#include "ring/volume.hpp"
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
 #include "sync/owner_lock.hpp"
@@ -59,7 +61,7 @@ using Parts = std::span<const std::span<const std::byte>>;
 
 enum class Put : std::uint8_t {
   kDone,
-  kFull,    ///< max_items are in it
+  kFull,    ///< max_items are in it, or one more would be more than max_bytes
   kHeld,    ///< no room for the descriptors of one more item
   kNoRoom,  ///< no room without growing, and consumers are at work (Patience::kSome)
   kShut,    ///< nothing may be put any more
@@ -141,6 +143,7 @@ enum class Signal : std::uint32_t { kUnasked = 0, kLowered = 1, kRaised = 2 };
 struct Options {
   std::uint64_t max_items = 0;  ///< 0: no limit
   bool joinable = false;        ///< what is taken is to be ended, and can be waited for
+  std::uint64_t max_bytes = 0;  ///< of all payloads in it; 0: no limit
 };
 
 /// One process's view of a ring, shared by its threads. Each call throws WrongNamespace in a
@@ -156,8 +159,8 @@ class Ring {
 
   /// Appends one item. Throws OutOfMemory (nothing changed), Damaged, Interrupted.
   Put try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel = nullptr);
-  /// The same, waiting until `deadline` while max_items are in it: false when it passed. Throws
-  /// ShutDown.
+  /// The same, waiting until `deadline` while it is full: false when it passed. Throws ShutDown,
+  /// and std::invalid_argument where the item is larger than max_bytes.
   bool put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel = nullptr);
   /// The same for several, one after another, not all under one hold of the lock: says how many
   /// were put in `done`, and returns false where the deadline passed before all were. An exception
@@ -178,8 +181,8 @@ class Ring {
                os::Deadline deadline);
   /// Waits until there is something to take, or never will be: false where the deadline passed.
   bool wait_for_item(os::Deadline deadline);
-  /// Waits until fewer than max_items are in it, or nothing can be put any more.
-  bool wait_for_room(os::Deadline deadline);
+  /// Waits until an item of that size can be put, or nothing can be put any more.
+  bool wait_for_room(std::uint64_t bytes, os::Deadline deadline);
 
   /// From now on nothing can be put, and nothing taken where it is `at_once`: what is in it is
   /// dropped then.
@@ -204,7 +207,9 @@ class Ring {
     static_cast<void>(segment_->user());
     return !has_item();
   }
+  [[nodiscard]] bool full();
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
+  [[nodiscard]] std::uint64_t max_bytes() const noexcept { return max_bytes_; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
   [[nodiscard]] const Hold& hold() const noexcept { return hold_; }
 
@@ -213,6 +218,10 @@ class Ring {
   void set_witness(std::atomic<std::uint64_t>* witness) noexcept { witness_ = witness; }
 
  private:
+  // Who takes the last item of a ring as large as this does not leave it to the next who looks to
+  // give memory back: there may be none.
+  static constexpr std::uint64_t kMuch = 64ULL << 20U;
+
   struct Block {
     std::uint64_t begin = 0;  // units
     std::uint64_t end = 0;
@@ -224,7 +233,7 @@ class Ring {
   class LockGuard;
   class ConsumerGuard;
   template <class Attempt>
-  bool put_until(os::Deadline deadline, Attempt attempt);
+  bool put_until(os::Deadline deadline, const std::uint64_t& bytes, Attempt attempt);
   template <class Attempt>
   Get get_until(os::Deadline deadline, Attempt attempt);
 
@@ -234,27 +243,38 @@ class Ring {
              Parcel* parcel);
   bool ship(Parcel& parcel);
   bool too_many(Position tail);
+  [[nodiscard]] bool too_much(std::uint64_t bytes) const noexcept;
   bool find_room(Position& tail, std::uint64_t units, Patience::Room room);
   bool fits(Position& tail, std::uint64_t head_unit, std::uint64_t units);
   bool consumers_at_work(Position tail);
   void grow(Position& tail, std::uint64_t units);
   std::size_t choose_block(std::uint64_t units, const Block& now);
   void take_block(std::size_t index, std::uint64_t units, const Block& now);
+  void ask_for_share(std::uint64_t more) const;
   [[nodiscard]] std::uint64_t end_of_blocks() const noexcept;
   void link(Position& tail, std::uint64_t target);
   void write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding);
   void repair();
   void unlink_blocks_after(std::uint64_t sequence) noexcept;
+  void move_tail(Position to, std::uint64_t bytes) noexcept;
   Put try_put_many(std::span<const Item> items, const Patience& patience, std::size_t& done);
 
   [[nodiscard]] bool has_item() const;
-  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const;
   [[nodiscard]] bool half_free() const;
+  [[nodiscard]] bool half_empty() const;
   void tell_producers() noexcept;
   void tell_producers_when_it_pays(shm::Parking& not_full);
   Get take(const Room& room, Record& record);
   [[nodiscard]] std::vector<os::Fd> look_into_hold(std::span<const std::byte> payload) const;
   [[nodiscard]] std::uint64_t parcel_number(std::span<const std::byte> payload) const;
+  void move_head(Position to, std::uint64_t bytes) noexcept;
+  void give_back() noexcept;
+  void give_back_if_drained() noexcept {
+    if (segment_->size() > kMuch && head() == tail()) [[unlikely]]
+      give_back();
+  }
+  void shrink();
   void count_link(std::size_t& links) const;
   bool follow_links(Position& head) const;
   Get take_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices);
@@ -283,8 +303,8 @@ class Ring {
 
   [[nodiscard]] Block block_of(std::uint64_t unit);
   [[nodiscard]] Block block_at(std::size_t index) const noexcept;
-  [[nodiscard]] std::size_t find_index(std::uint64_t unit) const;
-  [[nodiscard]] Block find_block(std::uint64_t unit) const { return block_at(find_index(unit)); }
+  [[nodiscard]] std::size_t find_index(std::uint64_t unit) const noexcept;
+  [[nodiscard]] Block find_block(std::uint64_t unit) const;
   [[nodiscard]] shm::Word& header_at(std::uint64_t unit) const {
     return *reinterpret_cast<shm::Word*>(segment_->at(unit * kUnit, kUnit));
   }
@@ -299,6 +319,9 @@ class Ring {
   Hold hold_;
   shm::RingWords& words_;
   Tally tally_;
+  Volume put_;
+  Volume taken_;
+  std::uint64_t max_bytes_;
   shm::Bounds bounds_;
   // Where the tail was last seen. One word, as a fork may copy it in the middle of a put.
   std::atomic<std::size_t> producer_block_{0};

@@ -22,9 +22,9 @@ bool Ring::wait_for_item(os::Deadline deadline) {
   return false;
 }
 
-bool Ring::wait_for_room(os::Deadline deadline) {
+bool Ring::wait_for_room(std::uint64_t bytes, os::Deadline deadline) {
   static_cast<void>(segment_->user());
-  const auto ready = [this] { return has_room(); };
+  const auto ready = [this, bytes] { return has_room(bytes); };
   shm::PassOn pass_on(words_.not_full, ready);
   const auto outcome =
       shm::Parking(words_.not_full).wait(bounds_, deadline, put_spin_, ready, ready);

@@ -76,7 +76,7 @@ struct SegmentHeader {
   std::uint64_t time_namespace;
   std::uint32_t watch_bound_us;  ///< a watcher's sleep, at most
   std::uint32_t sleep_bound_us;  ///< any other sleep, at most
-  Word size;                     ///< bytes in use; grows, under the lock of what grows it
+  Word size;                     ///< bytes in use, under the lock of what grows or shrinks it
   std::array<char, 168> name;    ///< for people; empty or ended by a zero byte
 };
 static_assert(sizeof(SegmentHeader) == 240);
@@ -93,13 +93,21 @@ struct RingBlock {
 };
 constexpr std::size_t kRingBlocks = 512;
 
+/// How many bytes have ever come to a position of the ring. The words belong to ring::Volume.
+struct VolumeWords {
+  std::array<Word, 2> position;
+  std::array<Word, 2> bytes;
+};
+
 /// The words belong to ring::Ring (ring.hpp). No line that is polled holds a lock.
 struct RingWords {
   alignas(kLine) Word seen_head;  ///< the head as a producer last read it; under `producers`
   Word full_head;                 ///< the head when the ring was last full; under `producers`
   std::uint64_t max_items;        ///< 0: no limit; fixed
+  std::uint64_t max_bytes;        ///< the same of the sum of their payloads
   LockWords producers;
   std::uint64_t parcels;     ///< numbers given to items that carry descriptors; under `producers`
+  Word grown_at;             ///< when a block was last made: the coarse clock; under `producers`
   alignas(kLine) Word tail;  ///< where the next record goes; written under `producers`
   alignas(kLine) LockWords consumers;
   alignas(kLine) Word head;  ///< where the next record is; written under `consumers`
@@ -109,11 +117,13 @@ struct RingWords {
   std::uint32_t joinable;  ///< 1: a Tally follows these words; fixed
   alignas(kLine) ParkingWords not_full;
   alignas(kLine) std::array<RingBlock, kRingBlocks> blocks;
+  alignas(kLine) VolumeWords put;    ///< where there is a limit of bytes; under `producers`
+  alignas(kLine) VolumeWords taken;  ///< the same under `consumers`
 };
 static_assert(offsetof(RingWords, tail) % kLine == 0 && offsetof(RingWords, head) % kLine == 0);
 static_assert(std::is_standard_layout_v<RingWords>);
 static_assert(offsetof(RingWords, not_full) == offsetof(RingWords, not_empty) + kLine);
-static_assert(sizeof(RingWords) == 7 * kLine + kRingBlocks * sizeof(RingBlock));
+static_assert(sizeof(RingWords) == 9 * kLine + kRingBlocks * sizeof(RingBlock));
 
 /// What one process has taken from a ring and has not ended. The words belong to ring::Tally.
 struct TallyEntry {

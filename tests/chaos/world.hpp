@@ -174,6 +174,7 @@ std::vector<Operation> batch_operations();
 std::vector<Operation> tally_operations();
 std::vector<Operation> shut_operations();
 std::vector<Operation> signal_operations();
+std::vector<Operation> memory_operations();
 std::vector<Operation> waiting_operations();
 std::vector<Operation> lock_operations();
 std::vector<Operation> semaphore_operations();
