@@ -48,7 +48,7 @@ template <std::size_t kBytes>
 class ShoalQueue {
  public:
   void put(Message<kBytes>& message) { queue_.put(message); }
-  void get(Message<kBytes>& message) { message = queue_.get(); }
+  void get(Message<kBytes>& message) { queue_.get_into(message); }
 
  private:
   shoal::Queue<Message<kBytes>> queue_;

@@ -47,6 +47,29 @@ class OwnerDied : public Error {
   int pid_;
 };
 
+/// A queue was shut down: nothing can be put any more, or nothing is left to get.
+/// Python: shoal.ShutDown, which is queue.ShutDown from Python 3.13 on.
+class ShutDown : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A process died with items of a joinable queue that it had taken and not ended, so that they
+/// never will be. Python: shoal.ConsumerDiedError.
+class ConsumerDied : public Error {
+ public:
+  ConsumerDied(const std::string& what, int pid, std::size_t items)
+      : Error(what), pid_(pid), items_(items) {}
+  /// One of them, where several died.
+  [[nodiscard]] int pid() const noexcept { return pid_; }
+  /// How many in all.
+  [[nodiscard]] std::size_t items() const noexcept { return items_; }
+
+ private:
+  int pid_;
+  std::size_t items_;
+};
+
 /// A barrier was broken, reset or aborted, or a party did not come in time or died.
 /// Python: threading.BrokenBarrierError.
 class BrokenBarrier : public Error {

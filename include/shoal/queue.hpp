@@ -5,13 +5,17 @@
 #include <shoal/codec.hpp>
 #include <shoal/wait.hpp>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -26,12 +30,20 @@ class QueueCore;
 namespace os {
 class Fd;
 }
+namespace ring {
+enum class Encoding : std::uint8_t;
+struct Record;
+}  // namespace ring
 
 struct QueueOptions {
   /// Most items in it; put waits beyond. 0 or less: no limit.
   std::ptrdiff_t maxsize = 0;
   /// Where unrelated programs of this user open it; it then lives until unlink(). Empty: none.
   std::string name = {};
+  /// Most bytes of all items in it, as they travel; put waits beyond, and throws
+  /// std::invalid_argument for one that is larger. 0: no limit but half of the memory that machine
+  /// and memory cgroup have left; beyond that, put throws OutOfMemory.
+  std::size_t max_bytes = 0;
 };
 
 /// What all queues share, whatever they carry. Use Queue<T>.
@@ -45,10 +57,30 @@ class QueueBase {
   /// and a child of this process may use it, however it is started.
   void close() noexcept;
   [[nodiscard]] bool closed() const noexcept;
+  /// From now on put throws ShutDown, and get does so where nothing is left, in all processes, and
+  /// also in those that wait by now. Nobody needs to be told by an item that there are no more.
+  /// `immediate`: what is in it is dropped, so that get throws at once.
+  void shutdown(bool immediate = false) const;
+  /// A descriptor for poll, epoll and the like: it can be read from while get would not wait, and
+  /// at times an instant longer or before, so go on with try_get. It belongs to the queue and is
+  /// not to be read from or closed. A queue that was asked for it once works a little more at each
+  /// put to an empty one, in all processes.
+  /// std::invalid_argument where the queue has a name or was attached by its first descriptor
+  /// alone.
+  [[nodiscard]] int fileno() const;
+  /// Waits until get would not wait; takes nothing, so that another may be quicker.
+  void wait_readable() const { static_cast<void>(wait_readable_within(kForever)); }
+  /// False where that is not so after `timeout`.
+  template <class Rep, class Period>
+  [[nodiscard]] bool wait_readable_for(const std::chrono::duration<Rep, Period>& timeout) const {
+    return wait_readable_within(detail::to_nanoseconds(timeout));
+  }
   /// Empty for a nameless one.
   [[nodiscard]] std::string name() const;
   /// Most items in it; 0: no limit.
   [[nodiscard]] std::size_t maxsize() const noexcept;
+  /// Most bytes of them; 0: no limit of its own.
+  [[nodiscard]] std::size_t max_bytes() const noexcept;
   /// The descriptor of its memory, for a program that inherits it and calls attach(). It stays the
   /// queue's and is closed on exec unless duplicated.
   [[nodiscard]] int descriptor() const noexcept;
@@ -72,6 +104,29 @@ class QueueBase {
   /// What a record's bytes are (the ring's encoding byte).
   enum class Raw : std::uint8_t { kPickle = 0, kInt64 = 1, kUint64 = 2, kFloat64 = 3 };
 
+  /// One of several items that are sent, or were received: where it stands among the bytes.
+  struct Slice {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    Raw raw = Raw::kPickle;
+  };
+
+  /// What is left of a timeout.
+  class TimeLeft {
+   public:
+    explicit TimeLeft(Nanoseconds timeout) noexcept
+        : timeout_(timeout), start_(timeout == kForever ? Clock::time_point() : Clock::now()) {}
+    [[nodiscard]] Nanoseconds operator()() const noexcept {
+      if (timeout_ == kForever) return kForever;
+      return std::max(Nanoseconds::zero(), timeout_ - Nanoseconds(Clock::now() - start_));
+    }
+
+   private:
+    using Clock = std::chrono::steady_clock;
+    Nanoseconds timeout_;
+    Clock::time_point start_;
+  };
+
   /// What a thread sends or has received: bytes, and the descriptors of the handles among them. One
   /// of this thread's, or a fresh one while that is in use (a codec may use a queue).
   class Freight {
@@ -82,6 +137,9 @@ class QueueBase {
     Freight& operator=(const Freight&) = delete;
     /// Where an item is encoded; handles find their way by themselves.
     ByteBuffer& bytes() noexcept;
+    /// Several items among the bytes.
+    std::vector<Slice>& slices() noexcept;
+    [[nodiscard]] bool carries_handles() const noexcept;
     struct State;
 
    private:
@@ -90,9 +148,10 @@ class QueueBase {
     State* state_;
   };
 
-  QueueBase(const QueueOptions& options);
+  QueueBase(const QueueOptions& options, bool joinable = false);
   static std::shared_ptr<channel::QueueCore> open_core(const std::string& name);
-  static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors);
+  static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors,
+                                                         bool joinable = false);
 
   bool send(std::span<const std::byte> bytes, Raw raw, Nanoseconds timeout) const;
   bool send(Freight& pickled, Nanoseconds timeout) const;
@@ -100,7 +159,37 @@ class QueueBase {
   std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
                                                     Nanoseconds timeout) const;
 
+  /// A string or a bytes object, which is not copied before.
+  bool send_content(Kind kind, std::span<const std::byte> content, Nanoseconds timeout) const;
+  /// Where the content of one goes: makes `object` as large as that, and says where it is.
+  struct Vessel {
+    void* object;
+    std::span<std::byte> (*resize)(void* object, std::size_t size);
+  };
+  enum class Came : std::uint8_t { kNothing, kContent, kOther };
+  /// kOther: as receive() does it, in `into` and `bytes`.
+  Came receive_content(Kind kind, const Vessel& vessel, Freight& into,
+                       std::span<const std::byte>& bytes, Raw& raw, Nanoseconds timeout) const;
+  /// Sends the slices of a freight, or numbers of 8 bytes, one after another. False where the
+  /// timeout passed before all were `sent`.
+  bool send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const;
+  bool send_numbers(std::span<const std::byte> numbers, Raw raw, Nanoseconds timeout,
+                    std::size_t& sent) const;
+  /// Takes the slices of one hold of the lock, at most `most`; only the `first` time it waits. None
+  /// where nothing came.
+  std::size_t receive_many(Freight& into, std::size_t most, bool first, Nanoseconds timeout) const;
+
+  void check_joinable() const;
+  void end_item() const;
+  [[nodiscard]] bool join_within(Nanoseconds timeout) const;
+
  private:
+  [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
+  std::size_t receive_one_of_many(Freight& into, bool first, Nanoseconds timeout) const;
+  template <class Get>
+  std::optional<std::span<const std::byte>> receive_by(Freight& into, Raw& raw, Get get) const;
+  std::span<const std::byte> received(Freight& into, ring::Record& record, Raw& raw) const;
+  [[nodiscard]] Raw raw_of(ring::Encoding encoding, std::size_t bytes) const;
   std::shared_ptr<channel::QueueCore> core_;
 };
 
@@ -110,10 +199,10 @@ class QueueBase {
 ///
 /// A queue is a handle: copies share it, and it travels as an argument of a Process. Thread,
 /// process and fork safe. An item whose put returned is delivered exactly once, whoever dies; only
-/// the one item that a consumer had just taken is lost with it. put and get throw ClosedError
-/// after close(), Interrupted (wait.hpp), Damaged, and std::bad_alloc (OutOfMemory where there is
-/// no room for more shared memory); put throws what the codec throws, before the queue is touched,
-/// and get after the item was taken.
+/// the one item (or batch of get_many) that a consumer had just taken is lost with it. put and get
+/// throw ClosedError after close(), ShutDown after shutdown(), Interrupted (wait.hpp), Damaged, and
+/// std::bad_alloc (OutOfMemory where there is no room for more shared memory); put throws what the
+/// codec throws, before the queue is touched, and get after the item was taken.
 template <class T>
 class Queue : public QueueBase {
  public:
@@ -132,9 +221,9 @@ class Queue : public QueueBase {
   /// it. std::invalid_argument where they are not one or three.
   static Queue attach(std::span<const int> descriptors) { return Queue(attach_core(descriptors)); }
 
-  /// Waits while maxsize items are in it.
+  /// Waits while it is full: while maxsize items are in it, or more than max_bytes would be.
   void put(const T& item) { put_within(item, kForever); }
-  /// False where maxsize items are in it.
+  /// False where it is full.
   [[nodiscard]] bool try_put(const T& item) { return put_within(item, Nanoseconds::zero()); }
   /// False where that is still so after `timeout`.
   template <class Rep, class Period>
@@ -142,8 +231,53 @@ class Queue : public QueueBase {
     return put_within(item, detail::to_nanoseconds(timeout));
   }
 
+  /// All of them, in their order, for less than one by one; items of other producers may come in
+  /// between. Where it throws, those before may have been put.
+  template <std::ranges::input_range Items>
+    requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
+  void put_many(const Items& items) {
+    static_cast<void>(put_many_within(items, kForever));
+  }
+  /// How many of them were put before `timeout`.
+  template <std::ranges::input_range Items, class Rep, class Period>
+    requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
+  [[nodiscard]] std::size_t put_many_for(const Items& items,
+                                         const std::chrono::duration<Rep, Period>& timeout) {
+    return put_many_within(items, detail::to_nanoseconds(timeout));
+  }
+
+  /// Waits while it is empty; then what there is, but at most `most`. A consumer that is killed
+  /// meanwhile may have had them all in hand, and what the codec throws for one of them loses the
+  /// others: get_many_into() does not.
+  [[nodiscard]] std::vector<T> get_many(std::size_t most) {
+    return get_many_within(most, kForever);
+  }
+  /// The same behind what is in `items`, and how many were taken. Where the codec throws for one of
+  /// them, the others are there.
+  std::size_t get_many_into(std::vector<T>& items, std::size_t most) {
+    return get_many_into_within(items, most, kForever);
+  }
+  /// 0 where it is empty.
+  [[nodiscard]] std::size_t try_get_many_into(std::vector<T>& items, std::size_t most) {
+    return get_many_into_within(items, most, Nanoseconds::zero());
+  }
+  /// None where it is empty.
+  [[nodiscard]] std::vector<T> try_get_many(std::size_t most) {
+    return get_many_within(most, Nanoseconds::zero());
+  }
+  /// None where it is still empty after `timeout`.
+  template <class Rep, class Period>
+  [[nodiscard]] std::vector<T> get_many_for(std::size_t most,
+                                            const std::chrono::duration<Rep, Period>& timeout) {
+    return get_many_within(most, detail::to_nanoseconds(timeout));
+  }
+
   /// Waits while it is empty.
   [[nodiscard]] T get() { return *get_within(kForever); }
+  /// The same into an item whose memory is used again, where it is a string or Bytes.
+  void get_into(T& item) { static_cast<void>(get_into_within(item, kForever)); }
+  /// False where it is empty; `item` may have changed.
+  [[nodiscard]] bool try_get_into(T& item) { return get_into_within(item, Nanoseconds::zero()); }
   /// Nothing where it is empty.
   [[nodiscard]] std::optional<T> try_get() { return get_within(Nanoseconds::zero()); }
   /// Nothing where it is still empty after `timeout`.
@@ -152,17 +286,31 @@ class Queue : public QueueBase {
     return get_within(detail::to_nanoseconds(timeout));
   }
 
+ protected:
+  Queue(const QueueOptions& options, bool joinable) : QueueBase(options, joinable) {}
+
  private:
   static constexpr bool kIsInteger = std::integral<T> && !std::same_as<T, bool>;
   static constexpr bool kIsRaw = kIsInteger || std::floating_point<T>;
+  static constexpr bool kIsContent = std::same_as<T, std::string> || std::same_as<T, Bytes>;
+  static constexpr Kind kContentKind = std::same_as<T, Bytes> ? Kind::bytes : Kind::string;
+
+  // The number as which a number travels, and what it is then.
+  using Wide =
+      std::conditional_t<std::floating_point<T>, double,
+                         std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
+  static constexpr Raw kRaw = std::floating_point<T> ? Raw::kFloat64
+                              : std::is_signed_v<T>  ? Raw::kInt64
+                                                     : Raw::kUint64;
+  static constexpr std::size_t kBatch = 256;
+  static constexpr std::size_t kGathered = 64UL * 1024;  // bytes
 
   bool put_within(const T& item, Nanoseconds timeout) {
-    if constexpr (std::floating_point<T>) {
-      return put_raw(static_cast<double>(item), Raw::kFloat64, timeout);
-    } else if constexpr (kIsInteger && std::is_signed_v<T>) {
-      return put_raw(static_cast<std::int64_t>(item), Raw::kInt64, timeout);
-    } else if constexpr (kIsInteger) {
-      return put_raw(static_cast<std::uint64_t>(item), Raw::kUint64, timeout);
+    if constexpr (kIsRaw) {
+      const auto number = static_cast<Wide>(item);
+      return send(std::as_bytes(std::span(&number, 1)), kRaw, timeout);
+    } else if constexpr (kIsContent) {
+      return send_content(kContentKind, std::as_bytes(std::span(item)), timeout);
     } else {
       Freight freight;
       dumps(item, freight.bytes());
@@ -170,22 +318,131 @@ class Queue : public QueueBase {
     }
   }
 
-  template <class Number>
-  bool put_raw(Number number, Raw raw, Nanoseconds timeout) {
-    return send(std::as_bytes(std::span<const Number, 1>(&number, 1)), raw, timeout);
+  template <class Items>
+  std::size_t put_many_within(const Items& items, Nanoseconds timeout) {
+    const TimeLeft left(timeout);
+    std::size_t all = 0;
+    auto at = std::ranges::begin(items);
+    const auto end = std::ranges::end(items);
+    while (at != end) {
+      std::size_t sent = 0;
+      bool alone = false;  // the next one carries handles, which travel by themselves
+      if (!put_batch(at, end, alone, left(), sent)) return all + sent;
+      all += sent;
+      if (!alone) continue;
+      if (!put_within(*at, left())) return all;
+      ++at;
+      ++all;
+    }
+    return all;
+  }
+
+  template <class At, class End>
+  bool put_batch(At& at, End end, bool& alone, Nanoseconds timeout, std::size_t& sent) {
+    if constexpr (kIsRaw) {
+      std::array<Wide, kBatch> numbers;
+      std::size_t count = 0;
+      for (; at != end && count < kBatch; ++at) numbers[count++] = static_cast<Wide>(*at);
+      return send_numbers(std::as_bytes(std::span(numbers.data(), count)), kRaw, timeout, sent);
+    } else {
+      Freight freight;
+      std::vector<Slice>& slices = freight.slices();
+      for (; at != end && slices.size() < kBatch && freight.bytes().size() < kGathered; ++at) {
+        const std::size_t begin = freight.bytes().size();
+        dumps(static_cast<const T&>(*at), freight.bytes());
+        if (freight.carries_handles()) {
+          freight.bytes().resize_uninitialized(begin);
+          alone = true;
+          break;
+        }
+        slices.push_back({begin, freight.bytes().size() - begin, Raw::kPickle});
+      }
+      return send_many(freight, timeout, sent);
+    }
+  }
+
+  std::vector<T> get_many_within(std::size_t most, Nanoseconds timeout) {
+    std::vector<T> items;
+    get_many_into_within(items, most, timeout);
+    return items;
+  }
+
+  // After the first batch only what was there by then: producers may be as quick as this is. What
+  // is wrong then is for the next call to say, as these items are taken.
+  std::size_t get_many_into_within(std::vector<T>& items, std::size_t most, Nanoseconds timeout) {
+    if (most == 0) return 0;
+    std::size_t taken = get_batch(items, most, true, timeout);
+    if (taken == 0) return 0;
+    const std::size_t limit = std::min(most, taken + qsize());
+    while (taken < limit) {
+      const std::size_t more = get_batch(items, limit - taken, false, timeout);
+      if (more == 0) break;
+      taken += more;
+    }
+    return taken;
+  }
+
+  std::size_t get_batch(std::vector<T>& items, std::size_t most, bool first, Nanoseconds timeout) {
+    Freight freight;
+    try {
+      if (receive_many(freight, most, first, timeout) == 0) return 0;
+    } catch (...) {
+      if (first) throw;
+      return 0;
+    }
+    const auto bytes = freight.bytes().view();
+    std::exception_ptr error;
+    for (const Slice& slice : freight.slices()) {
+      try {
+        items.push_back(decoded(bytes.subspan(slice.offset, slice.size), slice.raw));
+      } catch (...) {
+        if (!error) error = std::current_exception();
+      }
+    }
+    if (error) std::rethrow_exception(error);
+    return freight.slices().size();
   }
 
   std::optional<T> get_within(Nanoseconds timeout) {
-    Freight freight;
-    Raw raw{};
-    const auto bytes = receive(freight, raw, timeout);
-    if (!bytes) return std::nullopt;
-    if (raw == Raw::kPickle) return loads<T>(*bytes);
-    return from_raw(*bytes, raw);
+    if constexpr (kIsContent) {
+      T item;
+      if (!get_into_within(item, timeout)) return std::nullopt;
+      return item;
+    } else {
+      Freight freight;
+      Raw raw{};
+      const auto bytes = receive(freight, raw, timeout);
+      if (!bytes) return std::nullopt;
+      return decoded(*bytes, raw);
+    }
   }
 
-  static T from_raw(std::span<const std::byte> bytes, Raw raw) {
+  bool get_into_within(T& item, Nanoseconds timeout) {
+    if constexpr (kIsContent) {
+      Freight freight;
+      Raw raw{};
+      std::span<const std::byte> bytes;
+      const auto came =
+          receive_content(kContentKind, {&item, &resize}, freight, bytes, raw, timeout);
+      if (came == Came::kOther) item = decoded(bytes, raw);
+      return came != Came::kNothing;
+    } else {
+      auto got = get_within(timeout);
+      if (got) item = *std::move(got);
+      return got.has_value();
+    }
+  }
+
+  static std::span<std::byte> resize(void* object, std::size_t size) {
+    T& content = *static_cast<T*>(object);
+    if (content.capacity() < size) content = T();  // nothing of it is to be moved
+    content.resize(size);
+    return std::as_writable_bytes(std::span(content));
+  }
+
+  static T decoded(std::span<const std::byte> bytes, Raw raw) {
     switch (raw) {
+      case Raw::kPickle: return loads<T>(bytes);
       case Raw::kInt64: return from_number<std::int64_t>(bytes);
       case Raw::kUint64: return from_number<std::uint64_t>(bytes);
       default: return from_number<double>(bytes);
@@ -205,8 +462,67 @@ class Queue : public QueueBase {
   }
 };
 
+/// multiprocessing.JoinableQueue: a queue that also knows which items are done. Who has taken one
+/// and finished with it calls task_done(); join() waits until that was done for all that were put.
+///
+/// A consumer that dies with items in hand will not end them: then join() throws ConsumerDied
+/// instead of waiting for ever. task_done(), once for each of them, makes it go on. Up to 512
+/// processes that take items are told apart; items of more than these are not missed when they die.
+template <class T>
+class JoinableQueue : public Queue<T> {
+ public:
+  explicit JoinableQueue(std::ptrdiff_t maxsize = 0)
+      : JoinableQueue(QueueOptions{.maxsize = maxsize}) {}
+  explicit JoinableQueue(const QueueOptions& options) : Queue<T>(options, true) {}
+  /// Throws WrongKind where it is a Queue.
+  explicit JoinableQueue(std::shared_ptr<channel::QueueCore> core) : Queue<T>(std::move(core)) {
+    this->check_joinable();
+  }
+
+  static JoinableQueue open(const std::string& name) {
+    return JoinableQueue(JoinableQueue::open_core(name));
+  }
+  static JoinableQueue attach(int descriptor) {
+    return JoinableQueue(JoinableQueue::attach_core({&descriptor, 1}, true));
+  }
+  static JoinableQueue attach(std::span<const int> descriptors) {
+    return JoinableQueue(JoinableQueue::attach_core(descriptors, true));
+  }
+
+  /// An item that was taken, by whomever, is done. Throws NotHeldError where all are.
+  void task_done() const { this->end_item(); }
+  /// Waits until all are done. Throws ConsumerDied.
+  void join() const { static_cast<void>(this->join_within(QueueBase::kForever)); }
+  /// False where some are not done after `timeout`.
+  template <class Rep, class Period>
+  [[nodiscard]] bool join_for(const std::chrono::duration<Rep, Period>& timeout) const {
+    return this->join_within(detail::to_nanoseconds(timeout));
+  }
+};
+
+/// multiprocessing.SimpleQueue: a Queue without a limit.
+template <class T>
+class SimpleQueue : public Queue<T> {
+ public:
+  SimpleQueue() = default;
+  explicit SimpleQueue(const std::string& name) : Queue<T>(QueueOptions{.name = name}) {}
+  explicit SimpleQueue(std::shared_ptr<channel::QueueCore> core) noexcept
+      : Queue<T>(std::move(core)) {}
+
+  static SimpleQueue open(const std::string& name) {
+    return SimpleQueue(SimpleQueue::open_core(name));
+  }
+  static SimpleQueue attach(int descriptor) {
+    return SimpleQueue(SimpleQueue::attach_core({&descriptor, 1}));
+  }
+  static SimpleQueue attach(std::span<const int> descriptors) {
+    return SimpleQueue(SimpleQueue::attach_core(descriptors));
+  }
+};
+
 namespace detail {
-void encode_queue(pickle::Encoder& encoder, const QueueBase& queue);
+enum class QueueKind : std::uint8_t { kQueue, kJoinable, kSimple };
+void encode_queue(pickle::Encoder& encoder, const QueueBase& queue, QueueKind kind);
 std::shared_ptr<channel::QueueCore> decode_queue(const Object& object);
 }  // namespace detail
 
@@ -214,9 +530,27 @@ std::shared_ptr<channel::QueueCore> decode_queue(const Object& object);
 template <class T>
 struct Codec<Queue<T>> {
   static void encode(pickle::Encoder& encoder, const Queue<T>& queue) {
-    detail::encode_queue(encoder, queue);
+    detail::encode_queue(encoder, queue, detail::QueueKind::kQueue);
   }
   static Queue<T> decode(const Object& object) { return Queue<T>(detail::decode_queue(object)); }
+};
+template <class T>
+struct Codec<JoinableQueue<T>> {
+  static void encode(pickle::Encoder& encoder, const JoinableQueue<T>& queue) {
+    detail::encode_queue(encoder, queue, detail::QueueKind::kJoinable);
+  }
+  static JoinableQueue<T> decode(const Object& object) {
+    return JoinableQueue<T>(detail::decode_queue(object));
+  }
+};
+template <class T>
+struct Codec<SimpleQueue<T>> {
+  static void encode(pickle::Encoder& encoder, const SimpleQueue<T>& queue) {
+    detail::encode_queue(encoder, queue, detail::QueueKind::kSimple);
+  }
+  static SimpleQueue<T> decode(const Object& object) {
+    return SimpleQueue<T>(detail::decode_queue(object));
+  }
 };
 
 }  // namespace shoal

@@ -5,14 +5,14 @@
 
 * `Process` and the start methods (`get_context`, `set_start_method`, …): fork, spawn and
   forkserver without a resource tracker, and `Process.exception`, what ended the child;
-* `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition`, `Event`, `Barrier` and `Queue`,
-  also by name between unrelated processes.
+* `Lock`, `RLock`, `Semaphore`, `BoundedSemaphore`, `Condition`, `Event`, `Barrier`, `Queue`,
+  `JoinableQueue` and `SimpleQueue`, also by name between unrelated processes.
 
-Everything else is still the standard library's, made for shoal's contexts: `Array`,
-`JoinableQueue`, `Manager`, `Pipe`, `Pool`, `RawArray`, `RawValue`, `SimpleQueue`, `Value`; the
-modules `shoal.connection`, `shoal.dummy`, `shoal.heap`, `shoal.managers`, `shoal.pool`,
-`shoal.reduction`, `shoal.resource_sharer`, `shoal.resource_tracker`, `shoal.shared_memory`,
-`shoal.sharedctypes` and `shoal.util` are those of `multiprocessing`.
+Everything else is still the standard library's, made for shoal's contexts: `Array`, `Manager`,
+`Pipe`, `Pool`, `RawArray`, `RawValue`, `Value`; the modules `shoal.connection`, `shoal.dummy`,
+`shoal.heap`, `shoal.managers`, `shoal.pool`, `shoal.reduction`, `shoal.resource_sharer`,
+`shoal.resource_tracker`, `shoal.shared_memory`, `shoal.sharedctypes` and `shoal.util` are those of
+`multiprocessing`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ if TYPE_CHECKING:  # at run time: __getattr__, below
     from . import queues as queues
     from . import spawn as spawn
     from . import synchronize as synchronize
+    from ._core import ConsumerDiedError as ConsumerDiedError
     from ._core import OwnerDiedError as OwnerDiedError
     from ._core import OwnerDiedWarning as OwnerDiedWarning
     from ._core import SegmentError as SegmentError
+    from ._core import ShutDown as ShutDown
 
 __all__ = [
     "Array",
@@ -160,7 +162,7 @@ _STANDARD = {
     "util",
 }
 _OWN = {"forkserver", "process", "queues", "spawn", "synchronize"}
-_CORE = {"OwnerDiedError", "OwnerDiedWarning", "SegmentError"}
+_CORE = {"ConsumerDiedError", "OwnerDiedError", "OwnerDiedWarning", "SegmentError", "ShutDown"}
 
 if not TYPE_CHECKING:  # type checkers are to see misspelt names
 

@@ -90,7 +90,8 @@ def _names() -> dict[type, str]:
     from . import queues, synchronize
 
     classes: list[type] = [getattr(synchronize, name) for name in synchronize.KINDS]
-    return {cls: f"shoal.{cls.__name__}" for cls in (*classes, queues.Queue)}
+    classes += [queues.Queue, queues.JoinableQueue, queues.SimpleQueue]
+    return {cls: f"shoal.{cls.__name__}" for cls in classes}
 
 
 @functools.cache

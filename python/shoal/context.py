@@ -2,8 +2,8 @@
 
 Each class derives from its namesake in :mod:`multiprocessing.context`, so that whatever takes a
 standard context (``ProcessPoolExecutor(mp_context=...)``, ``Manager``, ``Pool``) takes these.
-``Process``, ``Queue`` and everything of :mod:`shoal.synchronize` are shoal's own; every other
-factory still makes the standard library's object, over the standard library's locks where it
+``Process``, the three queues and everything of :mod:`shoal.synchronize` are shoal's own; every
+other factory still makes the standard library's object, over the standard library's locks where it
 reaches into them.
 
 The rules of start methods are those of :mod:`multiprocessing`: the default method is the running
@@ -31,9 +31,8 @@ from .process import ForkProcess, ForkServerProcess, Process, SpawnProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing import queues as _standard_queues
 
-    from .queues import Queue
+    from .queues import JoinableQueue, Queue, SimpleQueue
     from .synchronize import (
         Barrier,
         BoundedSemaphore,
@@ -148,31 +147,33 @@ class _Factories(_standard.BaseContext):
         )
 
     def Queue(  # type: ignore[override]
-        self, maxsize: int = 0, *, name: str | None = None
+        self, maxsize: int = 0, *, name: str | None = None, max_bytes: int = 0
     ) -> Queue[Any]:
-        """A shoal queue of at most `maxsize` items; 0 or less: no bound but memory.
+        """A shoal queue of at most `maxsize` items and `max_bytes` of them; 0 or less: no bound
+        but half of the memory that is left.
 
         `name`: makes it reachable by unrelated processes of this machine; FileExistsError where
         it is taken.
         """
         from .queues import Queue
 
-        return Queue(maxsize, name=name, ctx=self.get_context())
+        return Queue(maxsize, name=name, max_bytes=max_bytes, ctx=self.get_context())
 
-    # The standard library's queues make locks of the context they are given, and hand them to
-    # parts that look inside: they get standard locks.
+    def JoinableQueue(  # type: ignore[override]
+        self, maxsize: int = 0, *, name: str | None = None, max_bytes: int = 0
+    ) -> JoinableQueue[Any]:
+        """A shoal queue that knows which of its items are done; arguments as for `Queue`."""
+        from .queues import JoinableQueue
 
-    def JoinableQueue(self, maxsize: int = 0) -> _standard_queues.JoinableQueue[Any]:
-        """The standard library's joinable queue."""
-        from multiprocessing.queues import JoinableQueue
+        return JoinableQueue(maxsize, name=name, max_bytes=max_bytes, ctx=self.get_context())
 
-        return JoinableQueue(maxsize, ctx=self._standard_context())
+    def SimpleQueue(  # type: ignore[override]
+        self, *, name: str | None = None
+    ) -> SimpleQueue[Any]:
+        """A shoal queue without a bound; `name` as for `Queue`."""
+        from .queues import SimpleQueue
 
-    def SimpleQueue(self) -> _standard_queues.SimpleQueue[Any]:
-        """The standard library's simple queue."""
-        from multiprocessing.queues import SimpleQueue
-
-        return SimpleQueue(ctx=self._standard_context())
+        return SimpleQueue(name=name, ctx=self.get_context())
 
     def set_forkserver_preload(self, module_names: list[str]) -> None:
         """Modules that the next fork server imports before it serves; a hint, as in Python."""
@@ -197,9 +198,6 @@ class _Factories(_standard.BaseContext):
             raise ValueError(f"cannot find context for {method!r}") from None
         context._check_available()
         return context
-
-    def _standard_context(self) -> _standard.BaseContext:
-        return _standard._concrete_contexts[self.get_start_method()]  # type: ignore[attr-defined, no-any-return]
 
 
 class ForkContext(_Factories, _standard.ForkContext):

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "os/fd.hpp"
+#include "pickle/wrapped.hpp"
 #include "shm/shipment.hpp"
 
 namespace shoal::python {
@@ -19,10 +20,6 @@ constexpr unsigned char kProtocol = 5;
 constexpr unsigned char kNone = 'N';
 constexpr unsigned char kNewTrue = 0x88;
 constexpr unsigned char kNewFalse = 0x89;
-constexpr unsigned char kShortBinUnicode = 0x8c;
-constexpr unsigned char kBinUnicode8 = 0x8d;
-constexpr unsigned char kShortBinBytes = 'C';
-constexpr unsigned char kBinBytes8 = 0x8e;
 constexpr unsigned char kStop = '.';
 
 PyObject* dumps_function = nullptr;  // shoal._handles.dumps, found when first used
@@ -30,21 +27,6 @@ PyObject* loads_function = nullptr;  // pickle.loads
 
 std::span<const std::byte> span_of(const void* data, std::size_t size) noexcept {
   return {static_cast<const std::byte*>(data), size};
-}
-
-// PROTO 5, the opcode for `size` bytes and the size; returns how long that is.
-std::size_t write_prefix(unsigned char* at, unsigned char short_code, unsigned char long_code,
-                         std::uint64_t size) noexcept {
-  at[0] = kProto;
-  at[1] = kProtocol;
-  if (size < 256) {
-    at[2] = short_code;
-    at[3] = static_cast<unsigned char>(size);
-    return 4;
-  }
-  at[2] = long_code;
-  std::memcpy(at + 3, &size, 8);
-  return 11;
 }
 
 PyObject* object_from_scalar(const pickle::Scalar& scalar) {
@@ -82,14 +64,6 @@ Number number_in(std::span<const std::byte> bytes) noexcept {
 }
 
 }  // namespace
-
-std::size_t bytes_pickled(std::span<const std::byte> start, std::uint64_t bytes) noexcept {
-  if (start.size() < kBytesPrefix || bytes < kBytesPrefix + 1) return 0;
-  std::array<unsigned char, kBytesPrefix> expected{};
-  const std::size_t size = bytes - kBytesPrefix - 1;
-  if (write_prefix(expected.data(), kShortBinBytes, kBinBytes8, size) != kBytesPrefix) return 0;
-  return std::memcmp(expected.data(), start.data(), kBytesPrefix) == 0 ? size : 0;
-}
 
 bool find_unpickler() {
   const Ref pickle(PyImport_ImportModule("pickle"));
@@ -152,11 +126,11 @@ void Payload::short_pickle(unsigned char opcode) noexcept {
   count_ = 1;
 }
 
-void Payload::wrapped(std::size_t prefix, const void* data, std::size_t size,
-                      PyObject* owner) noexcept {
-  static constexpr unsigned char kEnd = kStop;
+void Payload::wrapped(Kind kind, const void* data, std::size_t size, PyObject* owner) noexcept {
   owner_ = Ref(Py_NewRef(owner));
-  parts_ = {span_of(prefix_.data(), prefix), span_of(data, size), span_of(&kEnd, 1)};
+  const pickle::Prefix prefix = pickle::prefix_for(kind, size);
+  std::memcpy(prefix_.data(), prefix.bytes.data(), prefix.size);
+  parts_ = {span_of(prefix_.data(), prefix.size), span_of(data, size), std::span(&pickle::kEnd, 1)};
   count_ = 3;
 }
 
@@ -176,16 +150,13 @@ bool Payload::set_string(PyObject* object) {
     PyErr_Clear();
     return set_pickled(object);
   }
-  const auto length = static_cast<std::size_t>(size);
-  wrapped(write_prefix(prefix_.data(), kShortBinUnicode, kBinUnicode8, length), data, length,
-          object);
+  wrapped(Kind::string, data, static_cast<std::size_t>(size), object);
   return true;
 }
 
 void Payload::set_bytes(PyObject* object) {
-  const auto length = static_cast<std::size_t>(PyBytes_GET_SIZE(object));
-  wrapped(write_prefix(prefix_.data(), kShortBinBytes, kBinBytes8, length),
-          PyBytes_AS_STRING(object), length, object);
+  wrapped(Kind::bytes, PyBytes_AS_STRING(object),
+          static_cast<std::size_t>(PyBytes_GET_SIZE(object)), object);
 }
 
 bool Payload::set_pickled(PyObject* object) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <shoal/object.hpp>
 #include <span>
 #include <vector>
 
@@ -44,7 +45,7 @@ class Payload {
   bool set_parcel(PyObject* pickled);
   void number(ring::Encoding encoding, const void* value) noexcept;
   void short_pickle(unsigned char opcode) noexcept;
-  void wrapped(std::size_t prefix, const void* data, std::size_t size, PyObject* owner) noexcept;
+  void wrapped(Kind kind, const void* data, std::size_t size, PyObject* owner) noexcept;
 
   std::array<unsigned char, 16> prefix_{};
   std::array<std::span<const std::byte>, 3> parts_{};
@@ -63,12 +64,6 @@ PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record);
 
 /// _unship(index): a descriptor of the caller's own, of the item that this thread is unpickling.
 PyObject* unship(PyObject* module, PyObject* index);
-
-/// Bytes before the content of a large bytes object in its pickle, as Payload writes it.
-constexpr std::size_t kBytesPrefix = 11;
-/// Size of the bytes object that a record of `bytes` bytes beginning with `start` stands for, if it
-/// stands for one and that is large; else 0.
-std::size_t bytes_pickled(std::span<const std::byte> start, std::uint64_t bytes) noexcept;
 
 /// Finds Python's unpickler. False with an error set.
 bool find_unpickler();

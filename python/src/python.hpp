@@ -59,6 +59,9 @@ class WithoutGil {
 /// returns nullptr. An error that is already set (by a signal handler in a wait) stays.
 PyObject* raise_current_exception() noexcept;
 
+/// The error that is set, normalised and with its traceback, which is then set no longer.
+PyObject* taken_error() noexcept;
+
 /// Makes the exceptions that are shoal's own, in a new module. False with an error set.
 bool add_exceptions(PyObject* module);
 
@@ -88,7 +91,7 @@ struct BlockArguments {
   PyObject* timeout = nullptr;  // nullptr: None
 };
 bool parse_block(const char* function, PyObject* const* args, Py_ssize_t count, PyObject* names,
-                 PyObject** first, BlockArguments& parsed);
+                 PyObject** first, BlockArguments& parsed, const char* first_name = "obj");
 
 /// The types written by hand. Each returns a new reference, or nullptr with an error set.
 PyObject* make_barrier_type(PyObject* module);

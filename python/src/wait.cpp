@@ -53,18 +53,18 @@ std::optional<os::Deadline> deadline_from(bool block, PyObject* timeout) {
 }
 
 bool parse_block(const char* function, PyObject* const* args, Py_ssize_t count, PyObject* names,
-                 PyObject** first, BlockArguments& parsed) {
+                 PyObject** first, BlockArguments& parsed, const char* first_name) {
   PyObject* values[3] = {nullptr, nullptr, nullptr};  // obj (where there is one), block, timeout
   const Py_ssize_t skip = first == nullptr ? 1 : 0;
   const Py_ssize_t most = 3 - skip;
   if (count > most) return too_many(function, count, most);
   for (Py_ssize_t i = 0; i < count; ++i) values[i + skip] = args[i];
   const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
-  static constexpr const char* kNames[] = {"obj", "block", "timeout"};
+  const char* known[] = {first_name, "block", "timeout"};
   for (Py_ssize_t i = 0; i < named; ++i) {
     PyObject* name = PyTuple_GET_ITEM(names, i);
     Py_ssize_t place = skip;
-    while (place < 3 && !is_named(name, kNames[place])) ++place;
+    while (place < 3 && !is_named(name, known[place])) ++place;
     if (place == 3 || values[place] != nullptr) {
       PyErr_Format(PyExc_TypeError, "%s() got an unexpected or repeated argument %R", function,
                    name);
@@ -74,7 +74,8 @@ bool parse_block(const char* function, PyObject* const* args, Py_ssize_t count, 
   }
   if (first != nullptr) {
     if (values[0] == nullptr) {
-      PyErr_Format(PyExc_TypeError, "%s() missing 1 required positional argument: 'obj'", function);
+      PyErr_Format(PyExc_TypeError, "%s() missing 1 required positional argument: '%s'", function,
+                   first_name);
       return false;
     }
     *first = values[0];

@@ -42,12 +42,18 @@ OF_ANY_METHOD = {
     "test_barrier",
     "test_condition",
     "test_event",
+    "test_joinable_queue",
     "test_lock",
     "test_queue",
+    "test_queue_async",
+    "test_queue_batches",
     "test_queue_items",
+    "test_queue_limits",
+    "test_queue_shutdown",
     "test_rlock",
     "test_semaphore",
     "test_signals",
+    "test_simple_queue",
 }
 
 METHODS = ["fork", "spawn", "forkserver"]

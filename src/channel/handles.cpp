@@ -33,6 +33,8 @@ constexpr const char* kModule = "shoal._handles";
 constexpr const char* kFunction = "arrive";
 
 constexpr const char* kQueue = "shoal.Queue";
+constexpr const char* kJoinableQueue = "shoal.JoinableQueue";
+constexpr const char* kSimpleQueue = "shoal.SimpleQueue";
 constexpr const char* kLock = "shoal.Lock";
 constexpr const char* kRLock = "shoal.RLock";
 constexpr const char* kSemaphore = "shoal.Semaphore";
@@ -132,19 +134,26 @@ std::shared_ptr<sync::LockCore> decode_lock(const Object& object, sync::LockCore
 }  // namespace
 
 // A queue's hold goes with it: its descriptors have the places of the other parts.
-void detail::encode_queue(pickle::Encoder& encoder, const QueueBase& queue) {
+void detail::encode_queue(pickle::Encoder& encoder, const QueueBase& queue, QueueKind kind) {
+  const char* type = kind == QueueKind::kQueue      ? kQueue
+                     : kind == QueueKind::kJoinable ? kJoinableQueue
+                                                    : kSimpleQueue;
   const auto& core = queue.core();
   const ring::Hold& hold = core->hold();
-  const auto part = [&](int fd) { return fd == -1 ? Object() : Object(ship(kQueue, fd, core)); };
+  const auto part = [&](int fd) { return fd == -1 ? Object() : Object(ship(type, fd, core)); };
   encoder.object(
-      as_object({{Object(kQueue), part(core->segment().fd()), part(hold.in()), part(hold.out())}}));
+      as_object({{Object(type), part(core->segment().fd()), part(hold.in()), part(hold.out())}}));
 }
+// Any queue does for any other: what it was made as, the object itself knows.
 std::shared_ptr<channel::QueueCore> detail::decode_queue(const Object& object) {
-  const auto& parts = parts_of(object, kQueue);
-  os::Fd file = unship(parts[1], kQueue);
+  const char* type = is_handle(object, kJoinableQueue) ? kJoinableQueue
+                     : is_handle(object, kSimpleQueue) ? kSimpleQueue
+                                                       : kQueue;
+  const auto& parts = parts_of(object, type);
+  os::Fd file = unship(parts[1], type);
   if (parts[2].kind() == Kind::none) return channel::QueueCore::attach(std::move(file));
-  return channel::QueueCore::attach(std::move(file), unship(parts[2], kQueue),
-                                    unship(parts[3], kQueue));
+  os::Fd in = unship(parts[2], type);
+  return channel::QueueCore::attach(std::move(file), std::move(in), unship(parts[3], type));
 }
 
 void Codec<Lock>::encode(pickle::Encoder& encoder, const Lock& lock) {

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "channel/queue_core.hpp"
+#include "pickle/utf8.hpp"
+#include "pickle/wrapped.hpp"
 #include "shm/shipment.hpp"
 
 namespace shoal {
@@ -13,15 +15,26 @@ namespace {
 
 constexpr std::size_t kMostKept = 64U << 20U;
 constexpr std::size_t kLeastRoom = 1024;
+constexpr std::size_t kLeastRoomForMany = 64UL * 1024;
+constexpr std::size_t kNumbersAtOnce = 64;
+constexpr ring::Patience kOnce{.lock = ring::Patience::Lock::kOnce};
 
 std::uint64_t limit_of(std::ptrdiff_t maxsize) {
   return maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize);
 }
 
-std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options) {
-  const std::uint64_t limit = limit_of(options.maxsize);
-  return options.name.empty() ? channel::QueueCore::create(limit)
-                              : channel::QueueCore::create(limit, options.name);
+std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool joinable) {
+  const ring::Options made{
+      .max_items = limit_of(options.maxsize), .joinable = joinable, .max_bytes = options.max_bytes};
+  return options.name.empty() ? channel::QueueCore::create(made)
+                              : channel::QueueCore::create(made, options.name);
+}
+
+void check_text(std::span<const std::byte> text) {
+  const std::string_view view(reinterpret_cast<const char*>(text.data()), text.size());
+  if (!pickle::is_utf8(view)) {
+    throw PickleError("expected UTF-8, found other bytes in a string: send it as Bytes");
+  }
 }
 
 // The longest time stands for "no limit".
@@ -36,6 +49,7 @@ os::Deadline deadline_of(std::chrono::nanoseconds timeout) {
 // progress for as long as it is in use: handles add their descriptors to it, or find them there.
 struct QueueBase::Freight::State {
   ByteBuffer buffer;
+  std::vector<Slice> slices;
   shm::Shipment shipment;
   std::optional<shm::Shipment::Scope> scope;
   bool of_thread = false;
@@ -53,6 +67,7 @@ QueueBase::Freight::Freight() {
   state_ = own.in_use ? new State : &own;
   state_->in_use = true;
   state_->buffer.clear();
+  state_->slices.clear();
   state_->scope.emplace(state_->shipment);
 }
 
@@ -69,18 +84,25 @@ QueueBase::Freight::~Freight() {
 
 ByteBuffer& QueueBase::Freight::bytes() noexcept { return state_->buffer; }
 
+std::vector<QueueBase::Slice>& QueueBase::Freight::slices() noexcept { return state_->slices; }
+bool QueueBase::Freight::carries_handles() const noexcept {
+  return !state_->shipment.fds().empty();
+}
+
 void QueueBase::Freight::arrives(std::vector<os::Fd> fds) {
   state_->shipment = shm::Shipment(std::move(fds));
 }
 
-QueueBase::QueueBase(const QueueOptions& options) : core_(make_core(options)) {}
+QueueBase::QueueBase(const QueueOptions& options, bool joinable)
+    : core_(make_core(options, joinable)) {}
 QueueBase::QueueBase(std::shared_ptr<channel::QueueCore> core) noexcept : core_(std::move(core)) {}
 
 std::shared_ptr<channel::QueueCore> QueueBase::open_core(const std::string& name) {
   return channel::QueueCore::open(name);
 }
-std::shared_ptr<channel::QueueCore> QueueBase::attach_core(std::span<const int> descriptors) {
-  return channel::QueueCore::attach(descriptors);
+std::shared_ptr<channel::QueueCore> QueueBase::attach_core(std::span<const int> descriptors,
+                                                           bool joinable) {
+  return channel::QueueCore::attach(descriptors, joinable);
 }
 void QueueBase::unlink(const std::string& name) { channel::QueueCore::unlink(name); }
 
@@ -98,15 +120,126 @@ bool QueueBase::send(Freight& pickled, Nanoseconds timeout) const {
   return core_->ring().put(parts, ring::Encoding::kParcel, deadline_of(timeout), &parcel);
 }
 
-std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw& raw,
-                                                             Nanoseconds timeout) const {
+bool QueueBase::send_content(Kind kind, std::span<const std::byte> content,
+                             Nanoseconds timeout) const {
+  if (kind == Kind::string) check_text(content);
+  const pickle::Prefix prefix = pickle::prefix_for(kind, content.size());
+  const std::array parts{prefix.view(), content, std::span(&pickle::kEnd, 1)};
+  return core_->ring().put(parts, ring::Encoding::kPickle, deadline_of(timeout));
+}
+
+// A large one goes straight to where it stays: the ring says how large it is, and it is taken into
+// what was made for it, unless another consumer was quicker.
+QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Freight& into,
+                                           std::span<const std::byte>& bytes, Raw& raw,
+                                           Nanoseconds timeout) const {
+  constexpr std::size_t kDirectFrom = 4096;
   ring::Ring& ring = core_->ring();
   const os::Deadline deadline = deadline_of(timeout);
+  ByteBuffer& buffer = into.state_->buffer;
+  buffer.resize_uninitialized(kDirectFrom);
+  ring::Record record;
+  for (;;) {
+    auto result = ring.get(std::span(buffer.data(), buffer.size()), record, deadline);
+    if (result == ring::Get::kDone) break;
+    if (result != ring::Get::kTooSmall) return Came::kNothing;
+    const auto size = record.encoding == ring::Encoding::kPickle
+                          ? pickle::wrapped_size(kind, record.start, record.bytes)
+                          : 0;
+    if (size == 0) {
+      buffer.resize_uninitialized(record.bytes);
+      continue;
+    }
+    std::array<std::byte, pickle::kLongPrefix> prefix{};
+    const auto content = vessel.resize(vessel.object, size + 1);  // and the end of the pickle
+    result = ring.get({prefix, content}, record, deadline);
+    if (result == ring::Get::kTooSmall) continue;
+    if (result != ring::Get::kDone) return Came::kNothing;
+    if (record.encoding == ring::Encoding::kPickle &&
+        pickle::wrapped_size(kind, prefix, record.bytes) == size) {
+      vessel.resize(vessel.object, size);
+      if (kind == Kind::string) check_text(content.first(size));
+      return Came::kContent;
+    }
+    const std::size_t in_prefix = std::min<std::size_t>(record.bytes, prefix.size());
+    buffer.clear();
+    buffer.append(std::span(prefix).first(in_prefix));
+    buffer.append(content.first(record.bytes - in_prefix));
+    break;
+  }
+  buffer.resize_uninitialized(record.bytes);
+  bytes = received(into, record, raw);
+  const auto scalar = raw == Raw::kPickle ? pickle::scan_scalar(bytes) : std::nullopt;
+  if (!scalar || scalar->kind != kind) return Came::kOther;
+  const auto content = vessel.resize(vessel.object, scalar->bytes.size());
+  std::copy(scalar->bytes.begin(), scalar->bytes.end(), content.begin());
+  return Came::kContent;
+}
+
+// What is in the freight: a pickle, whose handles it has then, or a number.
+std::span<const std::byte> QueueBase::received(Freight& into, ring::Record& record,
+                                               Raw& raw) const {
+  if (record.encoding == ring::Encoding::kParcel) {
+    raw = Raw::kPickle;
+    into.arrives(std::move(record.fds));
+    return into.state_->buffer.view().subspan(sizeof(ring::Parcel::number));
+  }
+  raw = raw_of(record.encoding, record.bytes);
+  return into.state_->buffer.view();
+}
+
+bool QueueBase::send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const {
+  const auto bytes = pickled.state_->buffer.view();
+  const auto& slices = pickled.state_->slices;
+  std::vector<std::span<const std::byte>> parts;
+  std::vector<ring::Item> items;
+  parts.reserve(slices.size());
+  items.reserve(slices.size());
+  for (const Slice& slice : slices) {
+    parts.push_back(bytes.subspan(slice.offset, slice.size));
+    items.push_back({.payload = {&parts.back(), 1}});
+  }
+  return core_->ring().put_many(items, deadline_of(timeout), sent);
+}
+
+bool QueueBase::send_numbers(std::span<const std::byte> numbers, Raw raw, Nanoseconds timeout,
+                             std::size_t& sent) const {
+  constexpr std::size_t kSize = 8;
+  std::array<std::span<const std::byte>, kNumbersAtOnce> parts;
+  std::array<ring::Item, kNumbersAtOnce> items;
+  const os::Deadline deadline = deadline_of(timeout);
+  sent = 0;
+  while (!numbers.empty()) {
+    const std::size_t count = std::min(numbers.size() / kSize, kNumbersAtOnce);
+    for (std::size_t i = 0; i < count; ++i) {
+      parts[i] = numbers.subspan(i * kSize, kSize);
+      items[i] = {{&parts[i], 1}, static_cast<ring::Encoding>(raw), nullptr};
+    }
+    std::size_t done = 0;
+    const bool in_time = core_->ring().put_many({items.data(), count}, deadline, done);
+    sent += done;
+    if (!in_time) return false;
+    numbers = numbers.subspan(count * kSize);
+  }
+  return true;
+}
+
+std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw& raw,
+                                                             Nanoseconds timeout) const {
+  const os::Deadline deadline = deadline_of(timeout);
+  return receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
+    return core_->ring().get(room, record, deadline);
+  });
+}
+
+template <class Get>
+std::optional<std::span<const std::byte>> QueueBase::receive_by(Freight& into, Raw& raw,
+                                                                Get get) const {
   ByteBuffer& buffer = into.state_->buffer;
   buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoom));
   ring::Record record;
   for (;;) {
-    switch (ring.get(std::span(buffer.data(), buffer.size()), record, deadline)) {
+    switch (get(std::span(buffer.data(), buffer.size()), record)) {
       case ring::Get::kDone: break;
       case ring::Get::kTooSmall:
         buffer.resize_uninitialized(record.bytes);  // outside of the queue's lock
@@ -114,27 +247,70 @@ std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw&
       default: return std::nullopt;
     }
     buffer.resize_uninitialized(record.bytes);
-    if (record.encoding == ring::Encoding::kParcel) {
-      raw = Raw::kPickle;
-      into.arrives(std::move(record.fds));
-      return buffer.view().subspan(sizeof(ring::Parcel::number));
-    }
-    raw = static_cast<Raw>(record.encoding);
-    const bool is_number = raw != Raw::kPickle;
-    if (record.encoding > ring::Encoding::kFloat64 || (is_number && record.bytes != 8)) {
-      throw Damaged("an item of unknown form in " + core_->segment().label());
-    }
-    return buffer.view();
+    return received(into, record, raw);
   }
+}
+
+std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
+                                    Nanoseconds timeout) const {
+  auto& slices = into.state_->slices;
+  ByteBuffer& buffer = into.state_->buffer;
+  buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
+  std::vector<ring::Slice> taken;
+  const auto result =
+      first ? core_->ring().get_many({buffer.data(), buffer.size()}, most, taken,
+                                     deadline_of(timeout))
+            : core_->ring().try_get_many({buffer.data(), buffer.size()}, most, taken, kOnce);
+  if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
+    return receive_one_of_many(into, first, timeout);
+  }
+  if (result != ring::Get::kDone) return 0;
+  slices.reserve(taken.size());
+  for (const auto& slice : taken) {
+    slices.push_back({slice.offset, slice.bytes, raw_of(slice.encoding, slice.bytes)});
+  }
+  return slices.size();
+}
+
+std::size_t QueueBase::receive_one_of_many(Freight& into, bool first, Nanoseconds timeout) const {
+  Raw raw{};
+  const auto bytes = first
+                         ? receive(into, raw, timeout)
+                         : receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
+                             return core_->ring().try_get(room, record, kOnce);
+                           });
+  if (!bytes) return 0;
+  const auto offset = static_cast<std::size_t>(bytes->data() - into.state_->buffer.data());
+  into.state_->slices.push_back({offset, bytes->size(), raw});
+  return 1;
+}
+
+QueueBase::Raw QueueBase::raw_of(ring::Encoding encoding, std::size_t bytes) const {
+  const bool is_number = encoding != ring::Encoding::kPickle;
+  if (encoding > ring::Encoding::kFloat64 || (is_number && bytes != 8)) {
+    throw Damaged("an item of unknown form in " + core_->segment().label());
+  }
+  return static_cast<Raw>(encoding);
 }
 
 std::size_t QueueBase::qsize() const { return core_->ring_in_any_state().items(); }
 bool QueueBase::empty() const { return core_->ring_in_any_state().empty(); }
-bool QueueBase::full() const { return maxsize() != 0 && qsize() >= maxsize(); }
+bool QueueBase::full() const { return core_->ring_in_any_state().full(); }
+void QueueBase::shutdown(bool immediate) const { core_->ring_in_any_state().shut(immediate); }
+int QueueBase::fileno() const { return core_->ring().signal_descriptor(); }
+bool QueueBase::wait_readable_within(Nanoseconds timeout) const {
+  return core_->ring().wait_for_item(deadline_of(timeout));
+}
+void QueueBase::check_joinable() const { core_->check_joinable(); }
+void QueueBase::end_item() const { core_->ring_in_any_state().end_item(); }
+bool QueueBase::join_within(Nanoseconds timeout) const {
+  return core_->ring_in_any_state().join(deadline_of(timeout));
+}
 void QueueBase::close() noexcept { core_->close(); }
 bool QueueBase::closed() const noexcept { return core_->closed(); }
 std::string QueueBase::name() const { return core_->segment().name(); }
 std::size_t QueueBase::maxsize() const noexcept { return core_->ring_in_any_state().max_items(); }
+std::size_t QueueBase::max_bytes() const noexcept { return core_->ring_in_any_state().max_bytes(); }
 int QueueBase::descriptor() const noexcept { return core_->segment().fd(); }
 std::vector<int> QueueBase::descriptors() const { return core_->descriptors(); }
 

@@ -22,23 +22,24 @@ os::TaskWord self_or_somebody() noexcept {
   }
 }
 
-shm::Segment::Init initialiser(std::uint64_t maxsize) {
-  return [maxsize](std::byte* base) { ring::Ring::initialise(base, maxsize); };
+shm::Segment::Init initialiser(const ring::Options& options) {
+  return [options](std::byte* base) { ring::Ring::initialise(base, options); };
 }
 
 }  // namespace
 
 QueueCore::QueueCore(std::shared_ptr<shm::Segment> segment) : ring_(std::move(segment)) {}
 
-std::shared_ptr<QueueCore> QueueCore::create(std::uint64_t maxsize) {
-  auto segment = shm::Segment::create(kKind, "", ring::Ring::segment_size(), initialiser(maxsize));
+std::shared_ptr<QueueCore> QueueCore::create(const Options& options) {
+  auto segment =
+      shm::Segment::create(kKind, "", ring::Ring::segment_size(options), initialiser(options));
   ring::Hold::make(*segment);
   return std::make_shared<QueueCore>(std::move(segment));
 }
 
-std::shared_ptr<QueueCore> QueueCore::create(std::uint64_t maxsize, const std::string& name) {
-  return std::make_shared<QueueCore>(
-      shm::Segment::create_named(kKind, name, ring::Ring::segment_size(), initialiser(maxsize)));
+std::shared_ptr<QueueCore> QueueCore::create(const Options& options, const std::string& name) {
+  return std::make_shared<QueueCore>(shm::Segment::create_named(
+      kKind, name, ring::Ring::segment_size(options), initialiser(options)));
 }
 
 std::shared_ptr<QueueCore> QueueCore::open(const std::string& name) {
@@ -57,7 +58,7 @@ std::shared_ptr<QueueCore> QueueCore::attach(os::Fd&& file, os::Fd in, os::Fd ou
   return std::make_shared<QueueCore>(std::move(segment));
 }
 
-std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors) {
+std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors, bool joinable) {
   if (descriptors.size() != 1 && descriptors.size() != 3) {
     throw std::invalid_argument("a queue is attached by one descriptor or by three, not by " +
                                 std::to_string(descriptors.size()));
@@ -68,16 +69,17 @@ std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors) {
                                   " is none of the sockets of a queue");
     }
   }
+  // By a second descriptor: the first stays the caller's where this fails.
+  if (joinable) attach(os::duplicate(descriptors[0], "a queue"))->check_joinable();
   os::Fd file(descriptors[0]);
   try {
-    auto core = std::make_shared<QueueCore>(
-        shm::Segment::attach(kKind, std::move(file), ring::Ring::segment_size()));
+    auto core = attach(std::move(file));
     if (descriptors.size() == 3) {
       core->ring_.segment().accompany(os::Fd(descriptors[1]), os::Fd(descriptors[2]));
     }
     return core;
   } catch (...) {
-    file.release();  // it stays the caller's
+    file.release();
     throw;
   }
 }
@@ -93,6 +95,12 @@ void QueueCore::close() noexcept {
 
 bool QueueCore::closed_here() const noexcept {
   return closed_by_.load(std::memory_order_relaxed) == self_or_somebody();
+}
+
+void QueueCore::check_joinable() const {
+  if (ring_.joinable()) return;
+  throw WrongKind(segment().label() +
+                  " is not joinable: it was made as a Queue, not as a JoinableQueue");
 }
 
 void QueueCore::unlink(const std::string& name) { shm::Segment::unlink(kKind, name); }

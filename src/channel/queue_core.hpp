@@ -19,20 +19,22 @@ namespace shoal::channel {
 /// Death: ring.hpp. Thread, process and fork safe.
 class QueueCore {
  public:
-  /// `maxsize` 0: no limit.
-  static std::shared_ptr<QueueCore> create(std::uint64_t maxsize);
-  static std::shared_ptr<QueueCore> create(std::uint64_t maxsize, const std::string& name);
+  using Options = ring::Options;
+  static std::shared_ptr<QueueCore> create(const Options& options);
+  static std::shared_ptr<QueueCore> create(const Options& options, const std::string& name);
   static std::shared_ptr<QueueCore> open(const std::string& name);
   /// Takes the descriptor over where it succeeds, and only there.
   static std::shared_ptr<QueueCore> attach(os::Fd&& file);
   /// The same with the two of its hold.
   static std::shared_ptr<QueueCore> attach(os::Fd&& file, os::Fd in, os::Fd out);
   /// The same for bare descriptors: the segment's, and the two of the hold, if any. Throws
-  /// std::invalid_argument.
-  static std::shared_ptr<QueueCore> attach(std::span<const int> descriptors);
+  /// std::invalid_argument, and WrongKind where a `joinable` one is wanted and this is none.
+  static std::shared_ptr<QueueCore> attach(std::span<const int> descriptors, bool joinable = false);
   /// What attach() takes, borrowed.
   [[nodiscard]] std::vector<int> descriptors() const;
   static void unlink(const std::string& name);
+  /// Throws WrongKind where items of this queue are not to be ended.
+  void check_joinable() const;
 
   explicit QueueCore(std::shared_ptr<shm::Segment> segment);
 

@@ -116,6 +116,14 @@ Received try_peek(int socket, Message& message, std::size_t most) {
   return receive_message(socket, message, most, MSG_PEEK);
 }
 
+bool peek(int socket, std::span<std::byte> bytes) noexcept {
+  for (int resets = 0;;) {
+    const auto length = ::recv(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_PEEK);
+    const bool again = length < 0 && (errno == EINTR || (errno == ECONNRESET && ++resets == 1));
+    if (!again) return length > 0;
+  }
+}
+
 bool is_message_socket(int fd) noexcept {
   int domain = 0;
   int type = 0;
@@ -124,9 +132,11 @@ bool is_message_socket(int fd) noexcept {
          ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
-void discard(int socket) noexcept {
-  // Without room for them, the kernel closes the descriptors.
-  while (::recv(socket, nullptr, 0, MSG_DONTWAIT | MSG_TRUNC) < 0 && errno == EINTR) {
+bool discard(int socket) noexcept {
+  // Without room for them, the kernel closes the descriptors. All messages have a length.
+  for (;;) {
+    const auto length = ::recv(socket, nullptr, 0, MSG_DONTWAIT | MSG_TRUNC);
+    if (length >= 0 || errno != EINTR) return length > 0;
   }
 }
 

@@ -49,9 +49,11 @@ enum class Received {
 Received try_receive(const Fd& socket, Message& message, std::size_t most = 65536);
 /// The same, with copies of its descriptors; it stays there.
 Received try_peek(int socket, Message& message, std::size_t most);
+/// How the next message begins, its descriptors left alone; false where there is none.
+bool peek(int socket, std::span<std::byte> bytes) noexcept;
 /// A socket of the kind that socket_pair() makes.
 bool is_message_socket(int fd) noexcept;
-/// Removes the next message, if there is one, and closes what it carries.
-void discard(int socket) noexcept;
+/// Removes the next message and closes what it carries; false where there is none.
+bool discard(int socket) noexcept;
 
 }  // namespace shoal::os

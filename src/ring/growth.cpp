@@ -93,19 +93,34 @@ std::size_t Ring::choose_block(std::uint64_t units, const Block& now) {
 
 // The blocks stand one after another, so the next begins where the last of the table ends. Killed
 // in here: the segment may be larger than the table says; the next to come uses that stretch first.
+// Who was killed while it gave memory back leaves such a stretch, too, without memory.
 void Ring::take_block(std::size_t index, std::uint64_t units, const Block& now) {
   const std::uint64_t most = std::max(kLargeBlock, segment_->size() / kPartsOfRing);
   const std::uint64_t doubled = std::min((now.end - now.begin) * kUnit * 2, most);
   const std::uint64_t size =
       round_up(std::max({doubled, kBusyBlock, (units + 2) * kUnit}), os::page_size());
   const std::uint64_t offset = end_of_blocks();
-  const std::uint64_t had = segment_->size();
-  if (offset + size > had) segment_->grow(offset + size - had);
+  if (max_bytes_ == 0) ask_for_share(size);
+  words_.grown_at.store(os::coarse_now().count(), std::memory_order_relaxed);
+  segment_->grow(offset, size);
   if ((offset + size) / kUnit > Position::kUnitMask) {
     throw OutOfMemory(segment_->label() + " has reached the largest size of a segment, 512 GiB");
   }
   words_.blocks[index].offset.store(offset, std::memory_order_relaxed);
   words_.blocks[index].size.store(size, std::memory_order_release);
+}
+
+// One that has no limit of its own takes half of the memory there is, so that others can go on and
+// say what is wrong.
+void Ring::ask_for_share(std::uint64_t more) const {
+  const os::MemoryLeft left = os::memory_left();
+  const std::uint64_t has = segment_->size();
+  const std::uint64_t most = has / 2 + left.bytes / 2;
+  if (has + more <= most) return;
+  throw OutOfMemory(segment_->label() + " has " + std::to_string(has) +
+                    " bytes of shared memory and cannot take " + std::to_string(more) +
+                    " more: its limit is half of what " + left.whose + " had left, " +
+                    std::to_string(most) + " bytes; with max_bytes, put waits instead");
 }
 
 std::uint64_t Ring::end_of_blocks() const noexcept {
@@ -123,21 +138,26 @@ void Ring::link(Position& tail, std::uint64_t target) {
   header_at(target).store(0, std::memory_order_relaxed);
   header_at(tail.unit()).store(Header::link(target).word(), std::memory_order_release);
   tail = tail.at(target);
-  words_.tail.store(tail.word(), std::memory_order_release);
+  move_tail(tail, 0);
 }
 
 // After a producer's death: the records say where the tail is.
 void Ring::repair() {
   Position tail = this->tail();
   const std::uint64_t most = segment_->size() / kUnit;
+  std::uint64_t bytes = 0;
   for (std::uint64_t steps = 0;; ++steps) {
     const Header header(header_at(tail.unit()).load(std::memory_order_acquire));
     if (header.kind() == Header::Kind::kNone) break;
     if (steps > most) segment_->throw_damaged("records without an end");
-    tail =
-        header.kind() == Header::Kind::kLink ? tail.at(header.target()) : tail.past(header.units());
+    if (header.kind() == Header::Kind::kLink) {
+      tail = tail.at(header.target());
+    } else {
+      tail = tail.past(header.units());
+      bytes += header.bytes();
+    }
   }
-  words_.tail.store(tail.word(), std::memory_order_release);
+  move_tail(tail, bytes);
   unlink_blocks_after(find_block(tail.unit()).sequence);
 }
 
@@ -153,9 +173,9 @@ Ring::Block Ring::block_of(std::uint64_t unit) {
   const Block known = block_at(producer_block_.load(std::memory_order_relaxed));
   if (known.holds(unit)) [[likely]]
     return known;
-  const std::size_t index = find_index(unit);
-  producer_block_.store(index, std::memory_order_relaxed);
-  return block_at(index);
+  const Block found = find_block(unit);
+  producer_block_.store(find_index(unit), std::memory_order_relaxed);
+  return found;
 }
 
 Ring::Block Ring::block_at(std::size_t index) const noexcept {
@@ -165,11 +185,17 @@ Ring::Block Ring::block_at(std::size_t index) const noexcept {
   return {offset / kUnit, (offset + size) / kUnit, block.sequence.load(std::memory_order_relaxed)};
 }
 
-std::size_t Ring::find_index(std::uint64_t unit) const {
-  for (std::size_t i = 0; i < shm::kRingBlocks; ++i) {
-    if (block_at(i).holds(unit)) return i;
-  }
-  segment_->throw_damaged("a position in no block");
+// kRingBlocks: in none.
+std::size_t Ring::find_index(std::uint64_t unit) const noexcept {
+  std::size_t index = 0;
+  while (index < shm::kRingBlocks && !block_at(index).holds(unit)) ++index;
+  return index;
+}
+
+Ring::Block Ring::find_block(std::uint64_t unit) const {
+  const std::size_t index = find_index(unit);
+  if (index == shm::kRingBlocks) segment_->throw_damaged("a position in no block");
+  return block_at(index);
 }
 
 }  // namespace shoal::ring

@@ -1,6 +1,5 @@
 #include "ring/hold.hpp"
 
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -41,21 +40,31 @@ void Hold::wait_for_room(os::Deadline deadline) const {
 }
 
 std::vector<os::Fd> Hold::look(std::uint64_t number) const {
-  const int socket = out();
-  if (socket == -1) return {};
   os::Message message;
-  while (os::try_peek(socket, message, sizeof number) == os::Received::kMessage) {
-    std::uint64_t found = 0;
-    if (message.bytes.size() == sizeof found) {
-      std::memcpy(&found, message.bytes.data(), sizeof found);
-    }
-    if (found == number) return std::move(message.fds);
-    if (found > number) break;
+  if (has(number)) static_cast<void>(os::try_peek(out(), message, sizeof number));
+  return std::move(message.fds);
+}
+
+bool Hold::has(std::uint64_t number) const {
+  const int socket = out();
+  std::uint64_t found = 0;
+  while (socket != -1 && os::peek(socket, std::as_writable_bytes(std::span(&found, 1)))) {
+    if (found >= number) return found == number;
     drop();
   }
-  return {};
+  return false;
 }
 
 void Hold::drop() const noexcept { os::discard(out()); }
+
+void Hold::raise() const {
+  constexpr std::byte kAny{1};
+  const auto sent = os::try_send(out(), {&kAny, 1}, {});
+  if (sent == os::Sent::kGone) segment_.throw_damaged("its sockets were shut down");
+}
+
+void Hold::lower() const noexcept {
+  while (os::discard(in())) continue;
+}
 
 }  // namespace shoal::ring

@@ -45,8 +45,15 @@ class Hold {
   /// One receiver at a time. The descriptors of that item, which stay there; none where its message
   /// was lost. Throws std::system_error.
   [[nodiscard]] std::vector<os::Fd> look(std::uint64_t number) const;
-  /// Removes the message of the item that look() has just found.
+  /// Whether it has a message, which is next then; does not copy descriptors.
+  [[nodiscard]] bool has(std::uint64_t number) const;
+  /// Removes the message of the item that look() or has() has just found.
   void drop() const noexcept;
+
+  /// The other way through the pair goes a signal: in() can be read from after raise(), and no
+  /// longer after lower(). Raised twice is lowered at once.
+  void raise() const;
+  void lower() const noexcept;
 
  private:
   const shm::Segment& segment_;

@@ -7,21 +7,29 @@
 #include <utility>
 
 #include "ring/ring_locks.hpp"
+#include "ring/ring_waits.hpp"
 
 namespace shoal::ring {
 namespace {
 
 constexpr std::uint64_t kFirstBlock = 64 * 1024;
 
-std::uint64_t first_block_offset() noexcept {
-  const std::uint64_t control = shm::kHeaderRoom + sizeof(shm::RingWords);
+constexpr std::uint64_t kTally = shm::kHeaderRoom + sizeof(shm::RingWords);
+static_assert(kTally % shm::kLine == 0);
+
+std::uint64_t first_block_offset(bool joinable) noexcept {
+  const std::uint64_t control = kTally + (joinable ? sizeof(shm::TallyWords) : 0);
   const std::uint64_t page = os::page_size();
   return (control + page - 1) / page * page;
 }
 
-// How long a put that finds no room leaves busy consumers to make some before it takes more memory,
-// which is fresh and slow: once for each doubling, and too short to be called blocking.
-constexpr auto kBeforeGrowing = std::chrono::milliseconds(5);
+// Where a ring has a tally, it stands behind the ring's own words, which are in the first mapping
+// and do not move.
+shm::TallyWords* tally_of(shm::Segment& segment) {
+  const auto& words = segment.content<shm::RingWords>();
+  if (words.joinable == 0) return nullptr;
+  return reinterpret_cast<shm::TallyWords*>(segment.at(kTally, sizeof(shm::TallyWords)));
+}
 
 // Consumers that take less often than this wake a sleeping producer at each item; busier ones
 // wake it when half is free, as a sleep costs what two thousand records do.
@@ -38,24 +46,25 @@ void copy_out(std::span<const std::byte> payload, const Room& room) noexcept {
   if (in_second != 0) std::memcpy(room.second.data(), payload.data() + in_first, in_second);
 }
 
-std::uint64_t total(Parts payload) noexcept {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
-  return bytes;
-}
-
 }  // namespace
 
-std::size_t Ring::segment_size() noexcept { return first_block_offset() + kFirstBlock; }
+std::size_t Ring::segment_size(const Options& options) noexcept {
+  return first_block_offset(options.joinable) + kFirstBlock;
+}
 
-void Ring::initialise(std::byte* base, std::uint64_t max_items) noexcept {
+void Ring::initialise(std::byte* base, const Options& options) noexcept {
   auto& words = *reinterpret_cast<shm::RingWords*>(base + shm::kHeaderRoom);
-  const Position start(first_block_offset() / kUnit, 0);
-  words.max_items = max_items;
+  const std::uint64_t block = first_block_offset(options.joinable);
+  const Position start(block / kUnit, 0);
+  words.max_items = options.max_items;
+  words.max_bytes = options.max_bytes;
+  words.joinable = options.joinable ? 1 : 0;
   words.tail = start.word();
   words.head = start.word();
   words.seen_head = start.word();
-  words.blocks[0].offset = first_block_offset();
+  Volume(words.put).start(start);
+  Volume(words.taken).start(start);
+  words.blocks[0].offset = block;
   words.blocks[0].size = kFirstBlock;
   words.blocks[0].sequence = 1;
 }
@@ -64,17 +73,16 @@ Ring::Ring(std::shared_ptr<shm::Segment> segment)
     : segment_(std::move(segment)),
       hold_(*segment_),
       words_(segment_->content<shm::RingWords>()),
+      tally_(tally_of(*segment_)),
+      put_(words_.put),
+      taken_(words_.taken),
+      max_bytes_(words_.max_bytes),
       bounds_(segment_->bounds()) {}
 
 // ------------------------------------------------------------------ put
 
 Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel) {
-  const std::uint64_t bytes = total(payload);
-  if (bytes > kMostBytes) {
-    throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
-                      segment_->label() + ": the most is " + std::to_string(kMostBytes));
-  }
-  if (parcel != nullptr) hold_.check(parcel->fds);
+  const std::uint64_t bytes = check(payload, parcel);
   Put result;
   {
     const LockGuard lock(*this, words_.producers, patience);
@@ -83,33 +91,33 @@ Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Pa
     result = append(payload, bytes, encoding, patience.room, parcel);
   }
   if (result == Put::kDone) shm::Parking(words_.not_empty).notify();
+  lower_what_others_could_not();
   return result;
 }
 
-bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
-  using Growth = Patience::Room;
-  Patience patience{.room = deadline.is_now() ? Growth::kGrow : Growth::kLeaveToConsumers,
-                    .deadline = deadline};
-  shm::PassOn pass_on(words_.not_full, [this] { return has_room(); });
-  for (;;) {
-    const Put result = try_put(payload, encoding, patience, parcel);
-    if (result == Put::kDone) return true;
-    if (result == Put::kBusy) return false;
-    if (result == Put::kHeld) {
-      if (deadline.passed()) return false;
-      if (std::exchange(pass_on.owed, false) && has_room()) shm::Parking(words_.not_full).notify();
-      hold_.wait_for_room(deadline);
-      continue;
-    }
-    const bool growing = result == Put::kNoRoom;
-    const auto until = growing ? os::Deadline::after(kBeforeGrowing) : deadline;
-    const auto ready = [this, growing] { return growing ? half_free() : has_room(); };
-    const auto outcome =
-        shm::Parking(words_.not_full).wait(bounds_, until, put_spin_, ready, ready);
-    if (outcome == shm::Slept::kReadyLate) pass_on.owed = true;
-    patience.room = growing ? Growth::kGrow : Growth::kLeaveToConsumers;
-    if (!growing && outcome == shm::Slept::kTimedOut) return false;
+// The size of an item that can be put; what cannot is said before the lock is taken.
+std::uint64_t Ring::check(Parts payload, const Parcel* parcel) const {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  if (bytes > kMostBytes) {
+    throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
+                      segment_->label() + ": the most is " + std::to_string(kMostBytes));
   }
+  if (max_bytes_ != 0 && bytes > max_bytes_) {
+    throw std::invalid_argument("an item of " + std::to_string(bytes) + " bytes is too large for " +
+                                segment_->label() + ": its limit is max_bytes, " +
+                                std::to_string(max_bytes_));
+  }
+  if (parcel != nullptr) hold_.check(parcel->fds);
+  return bytes;
+}
+
+bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  return put_until(deadline, bytes, [&](const Patience& patience) {
+    return try_put(payload, encoding, patience, parcel);
+  });
 }
 
 Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room,
@@ -117,11 +125,15 @@ Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience
   // Not only after a take-over: who took over may have failed to repair (no address space).
   if (header_at(tail().unit()).load(std::memory_order_relaxed) != 0) [[unlikely]]
     repair();
+  if (shut() != Shut::kNo) [[unlikely]]
+    return Put::kShut;
   Position tail = this->tail();
-  if (too_many(tail)) return Put::kFull;
+  if (too_many(tail) || too_much(bytes)) return Put::kFull;
   const std::uint64_t units = Header::units_for(bytes);
   if (!find_room(tail, units, room)) return Put::kNoRoom;
   if (parcel != nullptr && !ship(*parcel)) return Put::kHeld;
+  if (signal() == Signal::kLowered) [[unlikely]]
+    raise_signal();
   write(tail, payload, bytes, encoding);
   return Put::kDone;
 }
@@ -148,6 +160,27 @@ bool Ring::too_many(Position tail) {
   return true;
 }
 
+// Where they are not read at one instant, the sum may be too large or too small for that long.
+bool Ring::too_much(std::uint64_t bytes) const noexcept {
+  if (max_bytes_ == 0) [[likely]]
+    return false;
+  const std::uint64_t taken = taken_.at(head());
+  const std::uint64_t put = put_.at(tail());
+  return put > taken && put - taken + bytes > max_bytes_;
+}
+
+void Ring::move_tail(Position to, std::uint64_t bytes) noexcept {
+  if (max_bytes_ != 0) [[unlikely]]
+    put_.moves(tail(), to, bytes);
+  words_.tail.store(to.word(), std::memory_order_release);
+}
+
+void Ring::move_head(Position to, std::uint64_t bytes) noexcept {
+  if (max_bytes_ != 0) [[unlikely]]
+    taken_.moves(head(), to, bytes);
+  words_.head.store(to.word(), std::memory_order_release);
+}
+
 void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding) {
   const std::uint64_t units = Header::units_for(bytes);
   // One unit more: the header that ends the ring is part of the room.
@@ -165,70 +198,87 @@ void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding enc
   // The commit. Pairs with the acquiring load of the header in take() and has_item().
   reinterpret_cast<shm::Word*>(record)->store(Header::record(bytes, encoding).word(),
                                               std::memory_order_release);
-  words_.tail.store(tail.past(units).word(), std::memory_order_release);
+  move_tail(tail.past(units), bytes);
 }
 
 // ------------------------------------------------------------------ get
 
 Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
-  if (!has_item()) {
-    static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
-    return Get::kEmpty;
-  }
-  Get result;
+  Get result = look(patience);
+  if (result != Get::kDone) return result;
   {
-    const LockGuard lock(*this, words_.consumers, patience);
+    const ConsumerGuard lock(*this, patience);
     if (!lock) return Get::kBusy;
     result = take(room, record);
   }
   if (result == Get::kDone) tell_producers();
+  give_back_if_drained();
+  lower_what_others_could_not();
   return result;
 }
 
 Get Ring::get(const Room& room, Record& record, os::Deadline deadline) {
-  shm::PassOn pass_on(words_.not_empty, [this] { return has_item(); });
-  for (;;) {
-    const Get result = try_get(room, record, {.deadline = deadline});
-    if (result != Get::kEmpty) return result;
-    const auto ready = [this] { return has_item(); };
-    const auto outcome =
-        shm::Parking(words_.not_empty).wait(bounds_, deadline, get_spin_, ready, ready);
-    if (outcome == shm::Slept::kReadyLate) pass_on.owed = true;
-    if (outcome == shm::Slept::kTimedOut) return Get::kEmpty;
+  return get_until(deadline, [&] { return try_get(room, record, {.deadline = deadline}); });
+}
+
+// kDone: there is something to take.
+Get Ring::look(const Patience& patience) {
+  if (has_item() && shut() != Shut::kForAll) [[likely]]
+    return Get::kDone;
+  static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
+  switch (shut()) {
+    case Shut::kForAll: drop_all(patience.deadline); return Get::kShut;
+    case Shut::kForPuts: return has_item() ? Get::kDone : Get::kShut;  // what came before that
+    case Shut::kNo: break;
   }
+  if (signal() != Signal::kUnasked) [[unlikely]]
+    lower_signal();
+  give_back();
+  return Get::kEmpty;
 }
 
 Get Ring::take(const Room& room, Record& record) {
   Position head = this->head();
+  if (!follow_links(head)) {
+    move_head(head, 0);  // what lies behind is free
+    return Get::kEmpty;
+  }
+  const Header header(header_at(head.unit()).load(std::memory_order_acquire));
+  record.bytes = header.bytes();
+  record.encoding = header.encoding();
+  record.number = head.items();
+  const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
+  if (header.bytes() > room.size()) {
+    std::memcpy(record.start.data(), payload,
+                std::min<std::uint64_t>(record.start.size(), header.bytes()));
+    return Get::kTooSmall;
+  }
+  const bool is_parcel = header.encoding() == Encoding::kParcel;
+  if (is_parcel) [[unlikely]]
+    record.fds = look_into_hold({payload, header.bytes()});
+  copy_out({payload, header.bytes()}, room);
+  if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
+  if (tally_) tally_.taking(os::self(), head.items(), 1);
+  // The item is taken now. Release: the copy above is done before a producer reuses the place.
+  move_head(head.past(header.units()), header.bytes());
+  if (tally_) tally_.taken(os::self());
+  if (is_parcel && !record.fds.empty()) hold_.drop();
+  return Get::kDone;
+}
+
+// To the next record; false where there is none.
+bool Ring::follow_links(Position& head) const {
   std::size_t links = 0;
   for (;;) {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
-    if (header.kind() == Header::Kind::kNone) return Get::kEmpty;
-    if (header.kind() == Header::Kind::kLink) {
-      count_link(links);
-      head = head.at(header.target());
-      words_.head.store(head.word(), std::memory_order_release);
-      continue;
+    switch (header.kind()) {
+      case Header::Kind::kRecord: return true;
+      case Header::Kind::kNone: return false;
+      case Header::Kind::kLink: break;
+      default: segment_->throw_damaged("an unknown record");
     }
-    if (header.kind() != Header::Kind::kRecord) segment_->throw_damaged("an unknown record");
-    record.bytes = header.bytes();
-    record.encoding = header.encoding();
-    record.number = head.items();
-    const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
-    if (header.bytes() > room.size()) {
-      std::memcpy(record.start.data(), payload,
-                  std::min<std::uint64_t>(record.start.size(), header.bytes()));
-      return Get::kTooSmall;
-    }
-    const bool is_parcel = header.encoding() == Encoding::kParcel;
-    if (is_parcel) [[unlikely]]
-      record.fds = look_into_hold({payload, header.bytes()});
-    copy_out({payload, header.bytes()}, room);
-    if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
-    // The item is taken now. Release: the copy above is done before a producer reuses the place.
-    words_.head.store(head.past(header.units()).word(), std::memory_order_release);
-    if (is_parcel && !record.fds.empty()) hold_.drop();
-    return Get::kDone;
+    count_link(links);
+    head = head.at(header.target());
   }
 }
 
@@ -238,10 +288,14 @@ std::vector<os::Fd> Ring::look_into_hold(std::span<const std::byte> payload) con
                                 " carries handles, and this process was not given the sockets "
                                 "through which they travel: it stays for others");
   }
+  return hold_.look(parcel_number(payload));
+}
+
+std::uint64_t Ring::parcel_number(std::span<const std::byte> payload) const {
   std::uint64_t number = 0;
   if (payload.size() < sizeof number) segment_->throw_damaged("a parcel without a number");
   std::memcpy(&number, payload.data(), sizeof number);
-  return hold_.look(number);
+  return number;
 }
 
 // Links without a record between them: producers died after each, or could not go on. There is at
@@ -272,14 +326,19 @@ bool Ring::has_item() const {
 
 // ------------------------------------------------------------------ waiting for room
 
-bool Ring::has_room() const {
-  return words_.max_items == 0 || items_between(head(), tail()) < words_.max_items;
+// Or there never will be.
+bool Ring::has_room(std::uint64_t bytes) const {
+  if (shut() != Shut::kNo) return true;
+  if (words_.max_items != 0 && items_between(head(), tail()) >= words_.max_items) return false;
+  return !too_much(bytes);
 }
 
 bool Ring::half_free() const {
   const Position from = head();
   const Position to(words_.tail.load(std::memory_order_acquire));
-  const Block block = find_block(to.unit());
+  const std::size_t index = find_index(to.unit());
+  if (index == shm::kRingBlocks) return true;  // it has been given back, as all was free
+  const Block block = block_at(index);
   if (!block.holds(from.unit())) return false;
   const std::uint64_t size = block.end - block.begin;
   const std::uint64_t used =
@@ -304,12 +363,27 @@ void Ring::tell_producers_when_it_pays(shm::Parking& not_full) {
   const auto now = os::Clock::now().time_since_epoch().count();
   const auto before = last_take_.exchange(now, std::memory_order_relaxed);
   const bool busy = now - before < os::Nanoseconds(kBusy).count();
+  const bool limited = words_.max_items != 0 || max_bytes_ != 0;
+  const bool half = limited ? half_empty() : half_free();
+  if (busy && !half && items_between(head(), tail()) != 0) return;
+  if (max_bytes_ == 0) {
+    not_full.notify();
+  } else {
+    not_full.notify_all();  // what is no room for one may be room for another
+  }
+}
+
+bool Ring::half_empty() const {
   const auto count = items_between(head(), tail());
-  const bool half = words_.max_items == 0 ? half_free() : count <= words_.max_items / 2;
-  if (!busy || half || count == 0) not_full.notify();
+  return (words_.max_items == 0 || count <= words_.max_items / 2) && !too_much(max_bytes_ / 2);
 }
 
 // ------------------------------------------------------------------ looking
+
+bool Ring::full() {
+  if (words_.max_items != 0 && items() >= words_.max_items) return true;
+  return too_much(1);
+}
 
 std::uint64_t Ring::items() {
   static_cast<void>(segment_->user());

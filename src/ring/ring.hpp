@@ -25,7 +25,15 @@
 //  * anybody between a change and the wake-up: the bounded wait (shm/parking.hpp).
 //  * a lock's owner: sync/owner_lock.hpp.
 //  * descriptors beside an item: ring/hold.hpp.
-// A consumer has nothing to repair: the head is one word.
+//  * who counts what it took: ring/tally.hpp; the bytes in it: ring/volume.hpp.
+//  * who gives memory back: giving_back.cpp.
+//  * in a batch each item is put by itself; those of a batch that is taken are taken by one store.
+//  * who shuts the ring, before the store of `shut`: it is open. After it: the bounded waits find
+//    it shut, and who comes next drops what is still to be dropped.
+//  * the signal for who waits by a descriptor is raised before the commit that it tells of, and
+//    lowered under both locks after the ring was seen empty: killed anywhere in between, it may be
+//    raised in vain until the next look, and is never missing.
+// A consumer has nothing to repair but the tally: the head is one word.
 #pragma once
 
 #include <array>
@@ -40,6 +48,8 @@
 #include "os/clock.hpp"
 #include "ring/hold.hpp"
 #include "ring/record.hpp"
+#include "ring/tally.hpp"
+#include "ring/volume.hpp"
 #include "shm/layout.hpp"
 #include "shm/segment.hpp"
 #include "sync/owner_lock.hpp"
@@ -51,22 +61,29 @@ using Parts = std::span<const std::span<const std::byte>>;
 
 enum class Put : std::uint8_t {
   kDone,
-  kFull,    ///< max_items are in it
+  kFull,    ///< max_items are in it, or one more would be more than max_bytes
   kHeld,    ///< no room for the descriptors of one more item
   kNoRoom,  ///< no room without growing, and consumers are at work (Patience::kSome)
+  kShut,    ///< nothing may be put any more
   kBusy,    ///< another holds the lock, and it was not to be waited for any longer
 };
 enum class Get : std::uint8_t {
   kDone,
   kEmpty,
   kTooSmall,  ///< Record::bytes says how much room the next item needs; it was not taken
+  kAlone,     ///< the next item carries descriptors: it cannot be taken in a batch
+  kShut,      ///< empty, and nothing can come any more
   kBusy,      ///< another holds the lock, and it was not to be waited for any longer
 };
 /// What an attempt may wait for. A lock is held for a copy's time, unless its holder was stopped
 /// (which is not death): so it is waited for until the caller's deadline, and for a second by
 /// callers that would not wait at all.
 struct Patience {
-  enum class Lock : std::uint8_t { kTry, kWait } lock = Lock::kWait;
+  enum class Lock : std::uint8_t {
+    kTry,
+    kOnce,  ///< the same, but taken from the dead
+    kWait
+  } lock = Lock::kWait;
   enum class Room : std::uint8_t { kLeaveToConsumers, kGrow } room = Room::kGrow;
   os::Deadline deadline = os::Deadline::never();  ///< for the lock
 };
@@ -101,27 +118,88 @@ struct Room {
   std::span<std::byte> second;
 };
 
+/// One of a batch that is to be put.
+struct Item {
+  Parts payload;
+  Encoding encoding = Encoding::kPickle;
+  Parcel* parcel = nullptr;
+};
+/// One of a batch that was taken: its place in the room.
+struct Slice {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  Encoding encoding = Encoding::kPickle;
+};
+
+/// Whether the ring still takes and gives; part of the format.
+enum class Shut : std::uint32_t {
+  kNo = 0,
+  kForPuts = 1,  ///< what is in it can be taken
+  kForAll = 2,   ///< nothing is to be taken, either
+};
+/// Whether somebody waits by a descriptor; part of the format.
+enum class Signal : std::uint32_t { kUnasked = 0, kLowered = 1, kRaised = 2 };
+
+struct Options {
+  std::uint64_t max_items = 0;  ///< 0: no limit
+  bool joinable = false;        ///< what is taken is to be ended, and can be waited for
+  std::uint64_t max_bytes = 0;  ///< of all payloads in it; 0: no limit
+};
+
 /// One process's view of a ring, shared by its threads. Each call throws WrongNamespace in a
 /// process that lives in other namespaces than the ring's maker.
 /// Thread, process and fork safe; never calls user code; see above for death.
 class Ring {
  public:
   /// Bytes of a new segment for a ring, and what makes its content.
-  static std::size_t segment_size() noexcept;
-  static void initialise(std::byte* base, std::uint64_t max_items) noexcept;
+  static std::size_t segment_size(const Options& options = {}) noexcept;
+  static void initialise(std::byte* base, const Options& options) noexcept;
 
   explicit Ring(std::shared_ptr<shm::Segment> segment);
 
   /// Appends one item. Throws OutOfMemory (nothing changed), Damaged, Interrupted.
   Put try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel = nullptr);
-  /// The same, waiting until `deadline` while max_items are in it: false when it passed.
+  /// The same, waiting until `deadline` while it is full: false when it passed. Throws ShutDown,
+  /// and std::invalid_argument where the item is larger than max_bytes.
   bool put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel = nullptr);
+  /// The same for several, one after another, not all under one hold of the lock: says how many
+  /// were put in `done`, and returns false where the deadline passed before all were. An exception
+  /// leaves `done` right, too.
+  bool put_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done);
 
   /// Takes the oldest item into `room`. Throws Damaged, Interrupted, and std::invalid_argument
   /// where it carries descriptors and there is no hold; never after it was taken.
   Get try_get(const Room& room, Record& record, const Patience& patience);
-  /// The same, waiting until `deadline` while it is empty.
+  /// The same, waiting until `deadline` while it is empty. Throws ShutDown.
   Get get(const Room& room, Record& record, os::Deadline deadline);
+  /// Takes what there is, but at most `most` items, what fits into `room` and what one hold of the
+  /// lock allows. With kTooSmall, `slices` says how large the first is. Throws what try_get() does.
+  Get try_get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
+                   const Patience& patience);
+  /// The same, waiting until `deadline` while it is empty. Throws ShutDown.
+  Get get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
+               os::Deadline deadline);
+  /// Waits until there is something to take, or never will be: false where the deadline passed.
+  bool wait_for_item(os::Deadline deadline);
+  /// Waits until an item of that size can be put, or nothing can be put any more.
+  bool wait_for_room(std::uint64_t bytes, os::Deadline deadline);
+
+  /// From now on nothing can be put, and nothing taken where it is `at_once`: what is in it is
+  /// dropped then.
+  void shut(bool at_once);
+
+  /// A descriptor that can be read from while something can be taken (an instant before, too, and
+  /// for ever where the ring is shut); not to be read from. Throws std::invalid_argument where
+  /// there is no hold.
+  int signal_descriptor();
+
+  /// True where items are to be ended.
+  [[nodiscard]] bool joinable() const noexcept { return static_cast<bool>(tally_); }
+  /// Ends an item that was taken. Throws NotHeldError where all are ended.
+  void end_item();
+  /// Waits until all that was put is ended: false where the deadline passed. Throws ConsumerDied
+  /// where that cannot be any more.
+  bool join(os::Deadline deadline);
 
   /// Items in it: exact for what has returned, also after any death.
   [[nodiscard]] std::uint64_t items();
@@ -129,7 +207,9 @@ class Ring {
     static_cast<void>(segment_->user());
     return !has_item();
   }
+  [[nodiscard]] bool full();
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
+  [[nodiscard]] std::uint64_t max_bytes() const noexcept { return max_bytes_; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
   [[nodiscard]] const Hold& hold() const noexcept { return hold_; }
 
@@ -138,6 +218,10 @@ class Ring {
   void set_witness(std::atomic<std::uint64_t>* witness) noexcept { witness_ = witness; }
 
  private:
+  // Who takes the last item of a ring as large as this does not leave it to the next who looks to
+  // give memory back: there may be none.
+  static constexpr std::uint64_t kMuch = 64ULL << 20U;
+
   struct Block {
     std::uint64_t begin = 0;  // units
     std::uint64_t end = 0;
@@ -147,37 +231,80 @@ class Ring {
     }
   };
   class LockGuard;
+  class ConsumerGuard;
+  template <class Attempt>
+  bool put_until(os::Deadline deadline, const std::uint64_t& bytes, Attempt attempt);
+  template <class Attempt>
+  Get get_until(os::Deadline deadline, Attempt attempt);
 
+  [[nodiscard]] std::uint64_t check(Parts payload, const Parcel* parcel) const;
   // Producers, under their lock.
   Put append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room,
              Parcel* parcel);
   bool ship(Parcel& parcel);
   bool too_many(Position tail);
+  [[nodiscard]] bool too_much(std::uint64_t bytes) const noexcept;
   bool find_room(Position& tail, std::uint64_t units, Patience::Room room);
   bool fits(Position& tail, std::uint64_t head_unit, std::uint64_t units);
   bool consumers_at_work(Position tail);
   void grow(Position& tail, std::uint64_t units);
   std::size_t choose_block(std::uint64_t units, const Block& now);
   void take_block(std::size_t index, std::uint64_t units, const Block& now);
+  void ask_for_share(std::uint64_t more) const;
   [[nodiscard]] std::uint64_t end_of_blocks() const noexcept;
   void link(Position& tail, std::uint64_t target);
   void write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding);
   void repair();
   void unlink_blocks_after(std::uint64_t sequence) noexcept;
+  void move_tail(Position to, std::uint64_t bytes) noexcept;
+  Put try_put_many(std::span<const Item> items, const Patience& patience, std::size_t& done);
 
   [[nodiscard]] bool has_item() const;
-  [[nodiscard]] bool has_room() const;
+  [[nodiscard]] bool has_room(std::uint64_t bytes) const;
   [[nodiscard]] bool half_free() const;
+  [[nodiscard]] bool half_empty() const;
   void tell_producers() noexcept;
   void tell_producers_when_it_pays(shm::Parking& not_full);
   Get take(const Room& room, Record& record);
   [[nodiscard]] std::vector<os::Fd> look_into_hold(std::span<const std::byte> payload) const;
+  [[nodiscard]] std::uint64_t parcel_number(std::span<const std::byte> payload) const;
+  void move_head(Position to, std::uint64_t bytes) noexcept;
+  void give_back() noexcept;
+  void give_back_if_drained() noexcept {
+    if (segment_->size() > kMuch && head() == tail()) [[unlikely]]
+      give_back();
+  }
+  void shrink();
   void count_link(std::size_t& links) const;
+  bool follow_links(Position& head) const;
+  Get take_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices);
+  void drop_all(os::Deadline deadline);
+  bool drop_some(os::Deadline deadline);
+
+  [[nodiscard]] Shut shut() const noexcept {
+    return static_cast<Shut>(words_.shut.load(std::memory_order_acquire));
+  }
+  [[noreturn]] void throw_shut() const;
+  [[nodiscard]] Get look(const Patience& patience);
+  [[nodiscard]] Signal signal() const noexcept {
+    return static_cast<Signal>(words_.signal.load(std::memory_order_relaxed));
+  }
+  void raise_signal();
+  void lower_signal();
+  bool try_lower_signal();
+  void lower_signal_if_empty() noexcept;
+  void lower_what_others_could_not() noexcept {
+    if (signal() == Signal::kRaised) [[unlikely]]
+      lower_signal_if_empty();
+  }
+  [[nodiscard]] std::uint64_t unfinished() const noexcept;
+  [[nodiscard]] Tally::Lost lost(os::Deadline deadline);
+  [[noreturn]] void throw_lost(const Tally::Lost& lost) const;
 
   [[nodiscard]] Block block_of(std::uint64_t unit);
   [[nodiscard]] Block block_at(std::size_t index) const noexcept;
-  [[nodiscard]] std::size_t find_index(std::uint64_t unit) const;
-  [[nodiscard]] Block find_block(std::uint64_t unit) const { return block_at(find_index(unit)); }
+  [[nodiscard]] std::size_t find_index(std::uint64_t unit) const noexcept;
+  [[nodiscard]] Block find_block(std::uint64_t unit) const;
   [[nodiscard]] shm::Word& header_at(std::uint64_t unit) const {
     return *reinterpret_cast<shm::Word*>(segment_->at(unit * kUnit, kUnit));
   }
@@ -191,6 +318,10 @@ class Ring {
   std::shared_ptr<shm::Segment> segment_;
   Hold hold_;
   shm::RingWords& words_;
+  Tally tally_;
+  Volume put_;
+  Volume taken_;
+  std::uint64_t max_bytes_;
   shm::Bounds bounds_;
   // Where the tail was last seen. One word, as a fork may copy it in the middle of a put.
   std::atomic<std::size_t> producer_block_{0};
@@ -199,6 +330,7 @@ class Ring {
   shm::Spin put_spin_;
   shm::Spin get_spin_;
   shm::Spin lock_spin_;
+  shm::Spin join_spin_;
 };
 
 }  // namespace shoal::ring

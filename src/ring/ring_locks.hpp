@@ -19,8 +19,11 @@ class Ring::LockGuard {
     const os::TaskWord self = ring.segment_->user();
     if (lock_.try_acquire(self)) [[likely]] {
       taken_ = sync::Taken::kFree;
-    } else if (patience.lock == Patience::Lock::kWait) {
-      taken_ = lock_.acquire(self, ring.bounds_, lock_deadline(patience.deadline), ring.lock_spin_);
+    } else if (patience.lock != Patience::Lock::kTry) {
+      const bool waits = patience.lock == Patience::Lock::kWait;
+      taken_ = lock_.acquire(self, ring.bounds_,
+                             waits ? lock_deadline(patience.deadline) : os::Deadline::now(),
+                             ring.lock_spin_);
     }
   }
   LockGuard(const LockGuard&) = delete;
@@ -35,6 +38,15 @@ class Ring::LockGuard {
  private:
   sync::OwnerLock lock_;
   sync::Taken taken_ = sync::Taken::kNo;
+};
+
+/// That of the consumers.
+class Ring::ConsumerGuard : public LockGuard {
+ public:
+  ConsumerGuard(Ring& ring, const Patience& patience)
+      : LockGuard(ring, ring.words_.consumers, patience) {
+    if (from_dead() && ring.tally_) ring.tally_.settle(ring.head().items());
+  }
 };
 
 }  // namespace shoal::ring

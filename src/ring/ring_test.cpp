@@ -20,7 +20,7 @@ using shm::Segment;
 
 std::shared_ptr<Segment> new_segment(std::uint64_t max_items = 0) {
   return Segment::create(Kind::kQueue, "test", Ring::segment_size(),
-                         [max_items](std::byte* base) { Ring::initialise(base, max_items); });
+                         [max_items](std::byte* base) { Ring::initialise(base, {max_items}); });
 }
 
 bool put(Ring& ring, const std::string& text, os::Deadline deadline = os::Deadline::now()) {
@@ -174,7 +174,7 @@ TEST(Ring, appends_after_an_item_that_the_tail_does_not_count) {
 TEST(Ring, uses_memory_that_no_block_has) {
   auto segment = new_segment();
   Ring ring(segment);
-  segment->grow(1 << 20);
+  segment->grow(segment->size(), 1 << 20);
   const auto size = segment->size();
   for (int i = 0; i < 100; ++i) put(ring, std::string(1000, 'x'));
   EXPECT_EQ(segment->size(), size);

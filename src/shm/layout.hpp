@@ -25,7 +25,7 @@ static_assert(std::endian::native == std::endian::little, "positions are written
 constexpr std::size_t kLine = 128;
 
 constexpr std::array<char, 8> kMagic{'s', 'h', 'o', 'a', 'l', '\r', '\n', '\0'};
-constexpr std::uint32_t kLayoutVersion = 2;
+constexpr std::uint32_t kLayoutVersion = 3;
 
 enum class Kind : std::uint32_t {
   kQueue = 1,
@@ -76,7 +76,7 @@ struct SegmentHeader {
   std::uint64_t time_namespace;
   std::uint32_t watch_bound_us;  ///< a watcher's sleep, at most
   std::uint32_t sleep_bound_us;  ///< any other sleep, at most
-  Word size;                     ///< bytes in use; grows, under the lock of what grows it
+  Word size;                     ///< bytes in use, under the lock of what grows or shrinks it
   std::array<char, 168> name;    ///< for people; empty or ended by a zero byte
 };
 static_assert(sizeof(SegmentHeader) == 240);
@@ -93,23 +93,56 @@ struct RingBlock {
 };
 constexpr std::size_t kRingBlocks = 512;
 
+/// How many bytes have ever come to a position of the ring. The words belong to ring::Volume.
+struct VolumeWords {
+  std::array<Word, 2> position;
+  std::array<Word, 2> bytes;
+};
+
 /// The words belong to ring::Ring (ring.hpp). No line that is polled holds a lock.
 struct RingWords {
   alignas(kLine) Word seen_head;  ///< the head as a producer last read it; under `producers`
   Word full_head;                 ///< the head when the ring was last full; under `producers`
   std::uint64_t max_items;        ///< 0: no limit; fixed
+  std::uint64_t max_bytes;        ///< the same of the sum of their payloads
   LockWords producers;
   std::uint64_t parcels;     ///< numbers given to items that carry descriptors; under `producers`
+  Word grown_at;             ///< when a block was last made: the coarse clock; under `producers`
   alignas(kLine) Word tail;  ///< where the next record goes; written under `producers`
   alignas(kLine) LockWords consumers;
   alignas(kLine) Word head;  ///< where the next record is; written under `consumers`
   alignas(kLine) ParkingWords not_empty;
+  HalfWord shut;           ///< a ring::Shut; written under `producers`
+  HalfWord signal;         ///< a ring::Signal; written under `producers`
+  std::uint32_t joinable;  ///< 1: a Tally follows these words; fixed
   alignas(kLine) ParkingWords not_full;
   alignas(kLine) std::array<RingBlock, kRingBlocks> blocks;
+  alignas(kLine) VolumeWords put;    ///< where there is a limit of bytes; under `producers`
+  alignas(kLine) VolumeWords taken;  ///< the same under `consumers`
 };
 static_assert(offsetof(RingWords, tail) % kLine == 0 && offsetof(RingWords, head) % kLine == 0);
 static_assert(std::is_standard_layout_v<RingWords>);
-static_assert(sizeof(RingWords) == 7 * kLine + kRingBlocks * sizeof(RingBlock));
+static_assert(offsetof(RingWords, not_full) == offsetof(RingWords, not_empty) + kLine);
+static_assert(sizeof(RingWords) == 9 * kLine + kRingBlocks * sizeof(RingBlock));
+
+/// What one process has taken from a ring and has not ended. The words belong to ring::Tally.
+struct TallyEntry {
+  Word process;       ///< a task word; 0: free
+  Word taken;         ///< items it has ever taken,
+  Word taken_before;  ///< what that was before the last time,
+  Word taken_at;      ///< and the number of the first item of the last time
+  Word ended;         ///< the same of items that it has ended
+  Word ended_before;
+  Word ended_at;  ///< how many were ended by anybody before the last time
+};
+constexpr std::size_t kTallyEntries = 512;
+
+struct TallyWords {
+  Word ended;  ///< items ended by anybody, modulo 2^28; under `consumers`, as all but all_ended
+  Word used;   ///< entries from here on were never taken
+  alignas(kLine) ParkingWords all_ended;
+  alignas(kLine) std::array<TallyEntry, kTallyEntries> entries;
+};
 
 // ---------------------------------------------------------------- objects of sync/
 

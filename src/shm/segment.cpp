@@ -269,14 +269,22 @@ std::uint64_t Segment::size() const noexcept {
 
 // Killed between the two steps: the memory lies beyond `size`, and the next to grow takes the same
 // stretch again, which is then already there.
-std::uint64_t Segment::grow(std::uint64_t bytes) {
-  const std::uint64_t begin = size();
-  if (begin % os::page_size() != 0 || bytes % os::page_size() != 0) throw_damaged("odd size");
+void Segment::grow(std::uint64_t begin, std::uint64_t bytes) {
+  if (begin % os::page_size() != 0 || bytes % os::page_size() != 0 || begin > size()) {
+    throw_damaged("odd size");
+  }
   os::take_memory(file_, begin, bytes, label_);
   static_cast<void>(
       at(begin, bytes));  // mapped before it is promised to others: a failure changes nothing
-  header().size.store(begin + bytes, std::memory_order_release);
-  return begin;
+  if (begin + bytes > size()) header().size.store(begin + bytes, std::memory_order_release);
+}
+
+// Up to the end of the file: one who was killed while it grew has left memory there. Killed between
+// the two steps: it seems as large as before, and is made small again by the next.
+void Segment::shrink(std::uint64_t size) {
+  const std::uint64_t file_size = os::facts_of(file_).size;
+  if (file_size > size) os::give_back_memory(file_, size, file_size - size);
+  header().size.store(size, std::memory_order_release);
 }
 
 const Segment::Window* Segment::widen(std::uint64_t offset, std::uint64_t size) const {

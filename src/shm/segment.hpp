@@ -74,8 +74,11 @@ class Segment {
     return window->map.data() + offset;
   }
 
-  /// Adds `bytes` (whole pages) and returns where they begin. Under the lock of what grows.
-  std::uint64_t grow(std::uint64_t bytes);
+  /// Takes memory for `bytes` from `begin` (whole pages), in it or at its end, which moves. What is
+  /// there stays. Under the lock of what grows.
+  void grow(std::uint64_t begin, std::uint64_t bytes);
+  /// The other way: what lies beyond `size` (whole pages) reads as zeros, and takes no memory.
+  void shrink(std::uint64_t size);
   [[nodiscard]] std::uint64_t size() const noexcept;
 
   /// The task word of this process. Throws WrongNamespace when this is a child that lives in

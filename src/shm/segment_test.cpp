@@ -26,6 +26,12 @@ std::shared_ptr<Segment> make(Kind kind = Kind::kQueue, const std::string& label
   return Segment::create(kind, label, kSize,
                          [](std::byte* base) { base[kHeaderRoom] = std::byte{7}; });
 }
+// Where it was enlarged.
+std::uint64_t grow(Segment& segment, std::uint64_t bytes) {
+  const std::uint64_t begin = segment.size();
+  segment.grow(begin, bytes);
+  return begin;
+}
 os::Fd copy_of(const Segment& segment) { return os::duplicate(segment.fd(), "segment"); }
 
 std::string unique_name() {
@@ -54,6 +60,27 @@ TEST(Segment, begins_with_a_header_and_what_its_maker_wrote) {
   EXPECT_EQ(*segment->at(kHeaderRoom + 1, 1), std::byte{0});
   EXPECT_EQ(segment->size(), kSize);
   EXPECT_EQ(segment->name(), "");
+}
+
+TEST(Segment, gives_back_memory_and_takes_it_again) {
+  const auto segment = make();
+  const auto blocks = [&] {
+    struct stat facts{};
+    EXPECT_EQ(::fstat(segment->fd(), &facts), 0);
+    return static_cast<std::uint64_t>(facts.st_blocks) * 512;
+  };
+  *segment->at(grow(*segment, 1U << 20U), 1) = std::byte{1};
+  EXPECT_EQ(blocks(), kSize + (1U << 20U));
+  segment->shrink(kSize);
+  EXPECT_EQ(segment->size(), kSize);
+  EXPECT_EQ(blocks(), kSize);
+  EXPECT_EQ(*segment->at(kHeaderRoom, 1), std::byte{7});
+  EXPECT_EQ(*segment->at(kSize, 1), std::byte{0}) << "can be read";
+  segment->grow(kSize, 1U << 20U);
+  segment->grow(kSize, 4096);
+  EXPECT_EQ(segment->size(), kSize + (1U << 20U));
+  EXPECT_EQ(blocks(), kSize + (1U << 20U));
+  EXPECT_THROW(segment->grow(segment->size() + 4096, 4096), Damaged) << "a hole";
 }
 
 TEST(Segment, is_closed_on_exec_private_and_cannot_shrink) {
@@ -108,7 +135,7 @@ TEST(Segment, grows_and_keeps_what_was_there) {
   std::byte* const first = segment->at(kHeaderRoom, 1);
   std::uint64_t end = kSize;
   for (const std::uint64_t bytes : {4096ULL, 1ULL << 20U, 64ULL << 20U}) {
-    EXPECT_EQ(segment->grow(bytes), end);
+    EXPECT_EQ(grow(*segment, bytes), end);
     end += bytes;
     EXPECT_EQ(segment->size(), end);
     *segment->at(end - 1, 1) = std::byte{9};
@@ -122,7 +149,7 @@ TEST(Segment, grows_and_keeps_what_was_there) {
 TEST(Segment, is_seen_to_grow_by_another_process) {
   const auto segment = make();
   EXPECT_EQ(in_child([&] {
-              *segment->at(segment->grow(1U << 20U) + 5, 1) = std::byte{42};
+              *segment->at(grow(*segment, 1U << 20U) + 5, 1) = std::byte{42};
               return 0;
             }),
             0);
@@ -139,7 +166,7 @@ TEST(Segment, may_grow_under_threads_that_read_it) {
       while (!stop) EXPECT_NO_THROW(static_cast<void>(segment->at(segment->size() - 1, 1)));
     });
   }
-  for (int i = 0; i < 200; ++i) segment->grow(1U << 20U);
+  for (int i = 0; i < 200; ++i) grow(*segment, 1U << 20U);
   stop = true;
   for (auto& reader : readers) reader.join();
 }
@@ -148,7 +175,7 @@ TEST(Segment, may_be_opened_while_another_process_makes_it_grow) {
   const auto segment = make();
   const pid_t grower = ::fork();
   if (grower == 0) {
-    for (int i = 0; i < 2000; ++i) segment->grow(4096);
+    for (int i = 0; i < 2000; ++i) grow(*segment, 4096);
     ::_exit(0);
   }
   int status = 0;
@@ -164,7 +191,7 @@ TEST(Segment, that_has_no_room_to_grow_is_unchanged) {
               const rlimit limit{1U << 20U, 1U << 20U};
               ::setrlimit(RLIMIT_FSIZE, &limit);
               try {
-                segment->grow(2U << 20U);
+                grow(*segment, 2U << 20U);
               } catch (const OutOfMemory& error) {
                 EXPECT_EQ(std::string(error.what()),
                           segment->label() + " has " + std::to_string(kSize) +
@@ -188,7 +215,7 @@ TEST(Segment, that_finds_no_address_space_names_the_limit) {
               limit.rlim_max = limit.rlim_cur;
               ::setrlimit(RLIMIT_AS, &limit);
               try {
-                segment->grow(128U << 20U);
+                grow(*segment, 128U << 20U);
               } catch (const OutOfMemory& error) {
                 const std::string said = error.what();
                 EXPECT_EQ(said.find("no room in this process's address space for "), 0U) << said;
@@ -214,7 +241,7 @@ TEST(Segment, grows_within_a_limit_on_address_space) {
               limit.rlim_max = limit.rlim_cur;
               ::setrlimit(RLIMIT_AS, &limit);
               try {
-                for (int i = 0; i < 30; ++i) segment->grow(1U << 20U);
+                for (int i = 0; i < 30; ++i) grow(*segment, 1U << 20U);
               } catch (const OutOfMemory&) {
                 return 1;
               }

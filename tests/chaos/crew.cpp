@@ -9,9 +9,9 @@ namespace shoal::chaos {
 
 Crew::Crew(const Load& load, Ledger& ledger, Random& random, Outcome& outcome)
     : load_(load), ledger_(ledger), random_(random), outcome_(outcome) {
-  segment_ =
-      shm::Segment::create(shm::Kind::kQueue, "chaos", ring::Ring::segment_size(),
-                           [&](std::byte* base) { ring::Ring::initialise(base, load.max_items); });
+  segment_ = shm::Segment::create(
+      shm::Kind::kQueue, "chaos", ring::Ring::segment_size(),
+      [&](std::byte* base) { ring::Ring::initialise(base, {load.max_items}); });
   ring_ = std::make_unique<ring::Ring>(segment_);
   for (std::size_t i = 0; i < load.producers; ++i) {
     workers_.push_back({.name = "producer " + std::to_string(i), .producer = true});

@@ -18,7 +18,7 @@ void choose_name(World& world) {
 std::shared_ptr<shm::Segment> make(const World& world) {
   return shm::Segment::create_named(
       shm::Kind::kQueue, world.name, ring::Ring::segment_size(),
-      [](std::byte* base) { ring::Ring::initialise(base, kMaxItems); });
+      [](std::byte* base) { ring::Ring::initialise(base, {kMaxItems}); });
 }
 
 std::shared_ptr<shm::Segment> open(const World& world) {

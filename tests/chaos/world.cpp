@@ -14,6 +14,8 @@ std::byte byte_of(const Item& item, std::size_t index) {
   return static_cast<std::byte>(item.id * 131 + index * 7 + 1);
 }
 
+}  // namespace
+
 std::vector<std::byte> bytes_of(const Item& item) {
   std::vector<std::byte> bytes(item.size);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = byte_of(item, i);
@@ -35,8 +37,6 @@ Item item_of(std::span<const std::byte> bytes) {
   return item;
 }
 
-}  // namespace
-
 std::string to_string(const Items& items) {
   std::string text = "[";
   for (const auto& item : items) text += (text.size() > 1 ? " " : "") + std::to_string(item.id);
@@ -45,10 +45,10 @@ std::string to_string(const Items& items) {
 
 // ------------------------------------------------------------------ ring
 
-void World::make_ring(std::uint64_t max_items) {
-  segment = shm::Segment::create(
-      shm::Kind::kQueue, "chaos", ring::Ring::segment_size(),
-      [max_items](std::byte* base) { ring::Ring::initialise(base, max_items); });
+void World::make_ring(const ring::Options& options) {
+  segment =
+      shm::Segment::create(shm::Kind::kQueue, "chaos", ring::Ring::segment_size(options),
+                           [&options](std::byte* base) { ring::Ring::initialise(base, options); });
   ring = std::make_unique<ring::Ring>(segment);
 }
 
@@ -68,6 +68,12 @@ std::optional<World::Got> World::get(os::Deadline deadline) const {
   }
   if (result != ring::Get::kDone) return std::nullopt;
   return Got{record.number, item_of(std::span(room).first(record.bytes))};
+}
+
+Items World::take_all() const {
+  Items all;
+  while (const auto got = get(os::Deadline::now())) all.push_back(got->item);
+  return all;
 }
 
 void World::already_there(const Item& item) {

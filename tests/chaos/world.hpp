@@ -43,6 +43,8 @@ struct Item {
 };
 using Items = std::vector<Item>;
 std::string to_string(const Items& items);
+std::vector<std::byte> bytes_of(const Item& item);
+Item item_of(std::span<const std::byte> bytes);
 
 /// What a process tells the others about its part. In memory that all of them share.
 struct Role {
@@ -69,7 +71,8 @@ struct World {
   explicit World(Board& shared_board) : board(shared_board) {}
 
   // ---- a ring, made by make_ring()
-  void make_ring(std::uint64_t max_items = 0);
+  void make_ring(std::uint64_t max_items = 0) { make_ring(ring::Options{max_items}); }
+  void make_ring(const ring::Options& options);
   [[nodiscard]] shm::RingWords& ring_words() const { return segment->content<shm::RingWords>(); }
   bool put(const Item& item, os::Deadline deadline = os::Deadline::after(kDeadline)) const;
   /// One item with its number in the queue; nullopt when there was none until the deadline.
@@ -78,6 +81,8 @@ struct World {
     Item item;
   };
   std::optional<Got> get(os::Deadline deadline = os::Deadline::after(kDeadline)) const;
+  /// All that can be taken now.
+  [[nodiscard]] Items take_all() const;
   /// Puts an item that is there before the operation begins.
   void already_there(const Item& item);
   /// What a victim does, step by step: nothing but the call, as each step takes its time. What it
@@ -165,6 +170,11 @@ os::TaskWord word_of_a_dead_process();
 
 std::vector<Operation> ring_operations();
 std::vector<Operation> parcel_operations();
+std::vector<Operation> batch_operations();
+std::vector<Operation> tally_operations();
+std::vector<Operation> shut_operations();
+std::vector<Operation> signal_operations();
+std::vector<Operation> memory_operations();
 std::vector<Operation> waiting_operations();
 std::vector<Operation> lock_operations();
 std::vector<Operation> semaphore_operations();

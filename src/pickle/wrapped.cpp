@@ -1,0 +1,43 @@
+#include "pickle/wrapped.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "pickle/opcodes.hpp"
+
+namespace shoal::pickle {
+namespace {
+
+constexpr std::uint64_t kShort = 256;  // sizes below this have one byte
+
+}  // namespace
+
+Prefix prefix_for(Kind kind, std::uint64_t size) noexcept {
+  const bool is_string = kind == Kind::string;
+  Prefix prefix;
+  auto* const at = reinterpret_cast<unsigned char*>(prefix.bytes.data());
+  at[0] = kProto;
+  at[1] = kProtocol;
+  if (size < kShort) {
+    at[2] = is_string ? kShortBinUnicode : kShortBinBytes;
+    at[3] = static_cast<unsigned char>(size);
+    prefix.size = 4;
+  } else {
+    at[2] = is_string ? kBinUnicode8 : kBinBytes8;
+    std::memcpy(at + 3, &size, sizeof size);
+    prefix.size = kLongPrefix;
+  }
+  return prefix;
+}
+
+std::uint64_t wrapped_size(Kind kind, std::span<const std::byte> start,
+                           std::uint64_t bytes) noexcept {
+  if (start.size() < kLongPrefix || bytes < kLongPrefix + 1) return 0;
+  const std::uint64_t size = bytes - kLongPrefix - 1;
+  const Prefix expected = prefix_for(kind, size);
+  const bool same = expected.size == kLongPrefix &&
+                    std::equal(expected.bytes.begin(), expected.bytes.end(), start.begin());
+  return same ? size : 0;
+}
+
+}  // namespace shoal::pickle
