@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <climits>
 #include <numeric>
 #include <optional>
 #include <ranges>
 #include <shoal/lock.hpp>
 #include <shoal/process.hpp>
 #include <shoal/queue.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -128,6 +130,21 @@ TEST(QueueBatch, says_how_many_there_was_room_for) {
   Queue<std::string> strings(2);
   EXPECT_EQ(strings.put_many_for(strings_of({1, 70'000, 3}), -1s), 2U);
   EXPECT_EQ(strings.qsize(), 2U);
+}
+
+TEST(QueueBatch, converts_as_put_does) {
+  Queue<unsigned> queue;
+  queue.put(static_cast<unsigned>(-1));
+  queue.put_many(std::vector<int>{-1, 2});
+  EXPECT_EQ(queue.get_many(3), (std::vector<unsigned>{UINT_MAX, UINT_MAX, 2}));
+}
+
+TEST(QueueBatch, takes_a_range_that_only_moves) {
+  Queue<int> queue;
+  std::istringstream text("1 2 3");
+  queue.put_many(std::views::istream<int>(text));
+  queue.put_many(numbers(6) | std::views::filter([](int i) { return i % 2 == 0; }));
+  EXPECT_EQ(queue.get_many(kAll), (std::vector{1, 2, 3, 0, 2, 4}));
 }
 
 TEST(QueueBatch, goes_behind_what_is_there) {

@@ -179,17 +179,20 @@ class QueueBase {
   /// where nothing came.
   std::size_t receive_many(Freight& into, std::size_t most, bool first, Nanoseconds timeout) const;
 
+  /// Throws Damaged where an item of that size cannot be of that form.
+  void check_form(Raw raw, std::size_t size) const;
+
   void check_joinable() const;
   void end_item() const;
   [[nodiscard]] bool join_within(Nanoseconds timeout) const;
 
  private:
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
-  std::size_t receive_one_of_many(Freight& into, bool first, Nanoseconds timeout) const;
+  template <class Get>
+  std::size_t receive_one_of_many(Freight& into, Get get) const;
   template <class Get>
   std::optional<std::span<const std::byte>> receive_by(Freight& into, Raw& raw, Get get) const;
   std::span<const std::byte> received(Freight& into, ring::Record& record, Raw& raw) const;
-  [[nodiscard]] Raw raw_of(ring::Encoding encoding, std::size_t bytes) const;
   std::shared_ptr<channel::QueueCore> core_;
 };
 
@@ -235,13 +238,13 @@ class Queue : public QueueBase {
   /// between. Where it throws, those before may have been put.
   template <std::ranges::input_range Items>
     requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
-  void put_many(const Items& items) {
+  void put_many(Items&& items) {
     static_cast<void>(put_many_within(items, kForever));
   }
   /// How many of them were put before `timeout`.
   template <std::ranges::input_range Items, class Rep, class Period>
     requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
-  [[nodiscard]] std::size_t put_many_for(const Items& items,
+  [[nodiscard]] std::size_t put_many_for(Items&& items,
                                          const std::chrono::duration<Rep, Period>& timeout) {
     return put_many_within(items, detail::to_nanoseconds(timeout));
   }
@@ -319,7 +322,7 @@ class Queue : public QueueBase {
   }
 
   template <class Items>
-  std::size_t put_many_within(const Items& items, Nanoseconds timeout) {
+  std::size_t put_many_within(Items& items, Nanoseconds timeout) {
     const TimeLeft left(timeout);
     std::size_t all = 0;
     auto at = std::ranges::begin(items);
@@ -342,7 +345,9 @@ class Queue : public QueueBase {
     if constexpr (kIsRaw) {
       std::array<Wide, kBatch> numbers;
       std::size_t count = 0;
-      for (; at != end && count < kBatch; ++at) numbers[count++] = static_cast<Wide>(*at);
+      for (; at != end && count < kBatch; ++at) {
+        numbers[count++] = static_cast<Wide>(static_cast<const T&>(*at));
+      }
       return send_numbers(std::as_bytes(std::span(numbers.data(), count)), kRaw, timeout, sent);
     } else {
       Freight freight;
@@ -373,13 +378,22 @@ class Queue : public QueueBase {
     if (most == 0) return 0;
     std::size_t taken = get_batch(items, most, true, timeout);
     if (taken == 0) return 0;
-    const std::size_t limit = std::min(most, taken + qsize());
+    const std::size_t limit = std::min(most, taken + left());
     while (taken < limit) {
       const std::size_t more = get_batch(items, limit - taken, false, timeout);
       if (more == 0) break;
       taken += more;
     }
     return taken;
+  }
+
+  // For who has taken something: what is wrong is for the next call to say.
+  [[nodiscard]] std::size_t left() const noexcept {
+    try {
+      return qsize();
+    } catch (...) {
+      return 0;
+    }
   }
 
   std::size_t get_batch(std::vector<T>& items, std::size_t most, bool first, Nanoseconds timeout) {
@@ -394,6 +408,7 @@ class Queue : public QueueBase {
     std::exception_ptr error;
     for (const Slice& slice : freight.slices()) {
       try {
+        check_form(slice.raw, slice.size);
         items.push_back(decoded(bytes.subspan(slice.offset, slice.size), slice.raw));
       } catch (...) {
         if (!error) error = std::current_exception();

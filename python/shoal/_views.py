@@ -40,10 +40,7 @@ class _View:
         """What `_rlock` and `_wlock` are: nobody needs them to put or get."""
         from .synchronize import Lock
 
-        name = f"_{self._end}_lock"
-        if name not in vars(self._queue):
-            vars(self._queue)[name] = Lock()
-        return vars(self._queue)[name]
+        return vars(self._queue).setdefault(f"_{self._end}_lock", Lock())
 
     def _check_open(self) -> None:
         if self.closed:

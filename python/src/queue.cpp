@@ -514,7 +514,7 @@ bool get_batch(ring::Ring& ring, std::size_t most, os::Deadline deadline, Gather
 }
 
 // What was there when the first came: producers may be as quick as this is. An error is left for
-// the next call to find again, as these items are taken; but not one that comes once (Ctrl-C).
+// the next call to find again, as these items are taken; but not an interruption: it comes once.
 void get_rest(ring::Ring& ring, std::size_t most, Gathered& gathered) {
   try {
     const std::size_t there = gathered.size() + ring.items();
@@ -522,15 +522,12 @@ void get_rest(ring::Ring& ring, std::size_t most, Gathered& gathered) {
     while (gathered.size() < limit &&
            get_batch(ring, limit - gathered.size(), os::Deadline::now(), gathered)) {
     }
-  } catch (...) {
+  } catch (const Interrupted&) {
     raise_current_exception();
-  }
-  if (PyErr_Occurred() == nullptr) return;
-  if (PyErr_ExceptionMatches(PyExc_Exception) != 0) {
-    PyErr_Clear();
-  } else {
     gathered.keep_error();
+  } catch (...) {  // NOLINT(bugprone-empty-catch)
   }
+  PyErr_Clear();
 }
 
 PyObject* queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
@@ -613,7 +610,14 @@ PyObject* queue_shutdown(PyObject* self, PyObject* args, PyObject* named) {
 }
 
 PyObject* queue_fileno(PyObject* self, PyObject*) {
-  return ask(self, [](auto& core) { return PyLong_FromLong(core.ring().signal_descriptor()); });
+  return ask(self, [](auto& core) {
+    int descriptor = -1;
+    {
+      const WithoutGil other_threads_run;
+      descriptor = core.ring().signal_descriptor();
+    }
+    return PyLong_FromLong(descriptor);
+  });
 }
 
 // _poll(timeout): whether get would not wait.
@@ -635,7 +639,7 @@ PyObject* queue_poll_room(PyObject* self, PyObject* args) {
   PyObject* prepared = nullptr;
   PyObject* timeout = nullptr;
   if (PyArg_ParseTuple(args, "OO", &prepared, &timeout) == 0) return nullptr;
-  const auto* payload = static_cast<Payload*>(PyCapsule_GetPointer(prepared, nullptr));
+  auto* payload = static_cast<Payload*>(PyCapsule_GetPointer(prepared, nullptr));
   if (payload == nullptr) return nullptr;
   return ask(self, [payload, timeout](auto& core) -> PyObject* {
     const auto deadline = deadline_from(true, timeout);
@@ -644,6 +648,7 @@ PyObject* queue_poll_room(PyObject* self, PyObject* args) {
     {
       const WithoutGil other_threads_run;
       ready = core.ring().wait_for_room(payload->bytes(), *deadline);
+      if (payload->parcel() != nullptr) core.ring().hold().wait_for_room(*deadline);
     }
     return PyBool_FromLong(ready ? 1 : 0);
   });

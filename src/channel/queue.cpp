@@ -17,6 +17,7 @@ constexpr std::size_t kMostKept = 64U << 20U;
 constexpr std::size_t kLeastRoom = 1024;
 constexpr std::size_t kLeastRoomForMany = 64UL * 1024;
 constexpr std::size_t kNumbersAtOnce = 64;
+constexpr std::size_t kMostAtOnce = 8192;  // numbers are in 64 KiB, as much as one hold gives
 constexpr ring::Patience kOnce{.lock = ring::Patience::Lock::kOnce};
 
 std::uint64_t limit_of(std::ptrdiff_t maxsize) {
@@ -184,7 +185,8 @@ std::span<const std::byte> QueueBase::received(Freight& into, ring::Record& reco
     into.arrives(std::move(record.fds));
     return into.state_->buffer.view().subspan(sizeof(ring::Parcel::number));
   }
-  raw = raw_of(record.encoding, record.bytes);
+  raw = static_cast<Raw>(record.encoding);
+  check_form(raw, record.bytes);
   return into.state_->buffer.view();
 }
 
@@ -251,46 +253,45 @@ std::optional<std::span<const std::byte>> QueueBase::receive_by(Freight& into, R
   }
 }
 
-std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
-                                    Nanoseconds timeout) const {
-  auto& slices = into.state_->slices;
-  ByteBuffer& buffer = into.state_->buffer;
-  buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
-  std::vector<ring::Slice> taken;
-  const auto result =
-      first ? core_->ring().get_many({buffer.data(), buffer.size()}, most, taken,
-                                     deadline_of(timeout))
-            : core_->ring().try_get_many({buffer.data(), buffer.size()}, most, taken, kOnce);
-  if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
-    return receive_one_of_many(into, first, timeout);
-  }
-  if (result != ring::Get::kDone) return 0;
-  slices.reserve(taken.size());
-  for (const auto& slice : taken) {
-    slices.push_back({slice.offset, slice.bytes, raw_of(slice.encoding, slice.bytes)});
-  }
-  return slices.size();
-}
-
-std::size_t QueueBase::receive_one_of_many(Freight& into, bool first, Nanoseconds timeout) const {
+template <class Get>
+std::size_t QueueBase::receive_one_of_many(Freight& into, Get get) const {
   Raw raw{};
-  const auto bytes = first
-                         ? receive(into, raw, timeout)
-                         : receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
-                             return core_->ring().try_get(room, record, kOnce);
-                           });
+  const auto bytes = receive_by(into, raw, get);
   if (!bytes) return 0;
   const auto offset = static_cast<std::size_t>(bytes->data() - into.state_->buffer.data());
   into.state_->slices.push_back({offset, bytes->size(), raw});
   return 1;
 }
 
-QueueBase::Raw QueueBase::raw_of(ring::Encoding encoding, std::size_t bytes) const {
-  const bool is_number = encoding != ring::Encoding::kPickle;
-  if (encoding > ring::Encoding::kFloat64 || (is_number && bytes != 8)) {
+std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
+                                    Nanoseconds timeout) const {
+  auto& slices = into.state_->slices;
+  ByteBuffer& buffer = into.state_->buffer;
+  buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
+  slices.reserve(std::min(most, kMostAtOnce));  // before anything is taken
+  const os::Deadline deadline = deadline_of(timeout);
+  ring::Ring& ring = core_->ring();
+  std::vector<ring::Slice> taken;
+  const std::span room(buffer.data(), buffer.size());
+  const auto result = first ? ring.get_many(room, most, taken, deadline)
+                            : ring.try_get_many(room, most, taken, kOnce);
+  if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
+    return receive_one_of_many(into, [&](const ring::Room& wide, ring::Record& record) {
+      return first ? ring.get(wide, record, deadline) : ring.try_get(wide, record, kOnce);
+    });
+  }
+  if (result != ring::Get::kDone) return 0;
+  for (const auto& slice : taken) {
+    slices.push_back({slice.offset, slice.bytes, static_cast<Raw>(slice.encoding)});
+  }
+  return slices.size();
+}
+
+void QueueBase::check_form(Raw raw, std::size_t size) const {
+  const bool is_number = raw != Raw::kPickle;
+  if (raw > Raw::kFloat64 || (is_number && size != 8)) {
     throw Damaged("an item of unknown form in " + core_->segment().label());
   }
-  return static_cast<Raw>(encoding);
 }
 
 std::size_t QueueBase::qsize() const { return core_->ring_in_any_state().items(); }

@@ -16,6 +16,19 @@ constexpr std::uint64_t in_whole_units(std::uint64_t bytes) noexcept {
   return (bytes + kUnit - 1) / kUnit * kUnit;
 }
 
+// Also where an exception ends it.
+template <class Body>
+class OnReturn {
+ public:
+  explicit OnReturn(Body body) : body_(body) {}
+  OnReturn(const OnReturn&) = delete;
+  OnReturn& operator=(const OnReturn&) = delete;
+  ~OnReturn() { body_(); }
+
+ private:
+  Body body_;
+};
+
 std::uint64_t size_of(Parts payload) noexcept {
   std::uint64_t bytes = 0;
   for (const auto& part : payload) bytes += part.size();
@@ -46,6 +59,9 @@ Put Ring::try_put_many(std::span<const Item> items, const Patience& patience, st
   }
   const std::size_t before = done;
   Put result = Put::kDone;
+  const OnReturn tell([&] {
+    if (done != before) shm::Parking(words_.not_empty).notify();
+  });
   {
     const LockGuard lock(*this, words_.producers, patience);
     if (!lock) return Put::kBusy;
@@ -62,7 +78,6 @@ Put Ring::try_put_many(std::span<const Item> items, const Patience& patience, st
       ++done;
     }
   }
-  if (done != before) shm::Parking(words_.not_empty).notify();
   lower_what_others_could_not();
   return result;
 }

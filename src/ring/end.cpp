@@ -21,16 +21,17 @@ void Ring::shut(bool at_once) {
       words_.shut.store(static_cast<std::uint32_t>(wanted), std::memory_order_release);
     }
   }
-  if (at_once) drop_all(os::Deadline::never());
   shm::Parking(words_.not_full).notify_all();
+  if (at_once) drop_all({.deadline = os::Deadline::now()});
   shm::Parking(words_.not_empty).notify_all();
   if (tally_) shm::Parking(tally_.all_ended()).notify_all();
 }
 
-// By who shut it, and by who finds it shut: that one may have died in the middle.
-void Ring::drop_all(os::Deadline deadline) {
+// By who shut it, and by who finds it shut: that one may have died in the middle. Where the lock is
+// not to be had, it is left to the next who comes: there is nothing to be got in any case.
+void Ring::drop_all(const Patience& patience) {
   while (has_item()) {
-    if (!drop_some(deadline)) return;  // who holds the lock for so long drops them
+    if (!drop_some(patience)) return;
   }
   give_back_if_drained();
   if (tally_ && unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
@@ -38,9 +39,9 @@ void Ring::drop_all(os::Deadline deadline) {
 
 // In two steps where items are to be ended: killed in between, they seem to be in this process's
 // hand, as those are that it takes. False where the lock was not free in time.
-bool Ring::drop_some(os::Deadline deadline) {
+bool Ring::drop_some(const Patience& patience) {
   constexpr std::uint64_t kMostUnderOneLock = 4096;
-  const ConsumerGuard lock(*this, {.deadline = deadline});
+  const ConsumerGuard lock(*this, patience);
   if (!lock) return false;
   const Position first = head();
   Position head = first;
@@ -72,18 +73,22 @@ std::uint64_t Ring::unfinished() const noexcept {
 }
 
 void Ring::end_item() {
-  {
-    const ConsumerGuard lock(*this, {});
-    if (unfinished() == 0) {
-      // The item may have been taken before its producer, alive or dead, had counted it.
-      const LockGuard producers(*this, words_.producers, {});
-      if (producers.from_dead()) repair();
-      if (unfinished() == 0) {
-        throw NotHeldError("task_done() called too many times: all items of " + segment_->label() +
-                           " are done");
+  for (bool counted = false;; counted = true) {
+    {
+      const ConsumerGuard lock(*this, {});
+      if (unfinished() != 0) {
+        tally_.end_one(os::self());
+        break;
       }
     }
-    tally_.end_one(os::self());
+    if (counted) {
+      throw NotHeldError("task_done() called too many times: all items of " + segment_->label() +
+                         " are done");
+    }
+    // The item may have been taken before its producer, alive or dead, had counted it. The others
+    // go on meanwhile: that one may be at a long copy.
+    const LockGuard producers(*this, words_.producers, {});
+    if (producers.from_dead()) repair();
   }
   if (unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
   lower_what_others_could_not();
@@ -110,21 +115,28 @@ void Ring::throw_lost(const Tally::Lost& lost) const {
                      pid, lost.items);
 }
 
+bool Ring::all_ended() {
+  if (unfinished() != 0) return false;
+  count_for_dead_producer();
+  return unfinished() == 0;
+}
+
 bool Ring::join(os::Deadline deadline) {
   static_cast<void>(segment_->user());
   for (;;) {
-    if (unfinished() == 0) return true;
-    if (shut() == Shut::kForAll) drop_all(deadline);
+    if (all_ended()) return true;
+    if (shut() == Shut::kForAll) drop_all({.deadline = deadline});
     // Looked for at first, and then whenever a sleep has come to its bound.
     auto lost = this->lost(deadline);
     if (lost.items != 0 && unfinished() != 0) throw_lost(lost);
+    if (deadline.passed()) return all_ended();  // also where there is something to be dropped
     const auto ready = [this] {
       return unfinished() == 0 || (shut() == Shut::kForAll && has_item());
     };
     const auto rescue = [&] { return this->lost(deadline).items != 0; };
     const auto outcome =
         shm::Parking(tally_.all_ended()).wait(bounds_, deadline, join_spin_, ready, rescue);
-    if (outcome == shm::Slept::kTimedOut) return unfinished() == 0;
+    if (outcome == shm::Slept::kTimedOut) return all_ended();
   }
 }
 

@@ -132,8 +132,6 @@ Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience
   const std::uint64_t units = Header::units_for(bytes);
   if (!find_room(tail, units, room)) return Put::kNoRoom;
   if (parcel != nullptr && !ship(*parcel)) return Put::kHeld;
-  if (signal() == Signal::kLowered) [[unlikely]]
-    raise_signal();
   write(tail, payload, bytes, encoding);
   return Put::kDone;
 }
@@ -195,6 +193,8 @@ void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding enc
     place += part.size();
   }
   reinterpret_cast<shm::Word*>(record + units * kUnit)->store(0, std::memory_order_relaxed);
+  if (signal() == Signal::kLowered) [[unlikely]]
+    raise_signal();
   // The commit. Pairs with the acquiring load of the header in take() and has_item().
   reinterpret_cast<shm::Word*>(record)->store(Header::record(bytes, encoding).word(),
                                               std::memory_order_release);
@@ -227,7 +227,7 @@ Get Ring::look(const Patience& patience) {
     return Get::kDone;
   static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
   switch (shut()) {
-    case Shut::kForAll: drop_all(patience.deadline); return Get::kShut;
+    case Shut::kForAll: drop_all(patience); return Get::kShut;
     case Shut::kForPuts: return has_item() ? Get::kDone : Get::kShut;  // what came before that
     case Shut::kNo: break;
   }
@@ -385,13 +385,17 @@ bool Ring::full() {
   return too_much(1);
 }
 
+// Its last item may be committed and not counted.
+void Ring::count_for_dead_producer() {
+  const os::TaskWord owner = words_.producers.owner.load(std::memory_order_acquire);
+  if (owner == 0 || !os::is_dead(owner)) return;
+  const LockGuard lock(*this, words_.producers, {.deadline = os::Deadline::now()});
+  if (lock.from_dead()) repair();
+}
+
 std::uint64_t Ring::items() {
   static_cast<void>(segment_->user());
-  const os::TaskWord owner = words_.producers.owner.load(std::memory_order_acquire);
-  if (owner != 0 && os::is_dead(owner)) {  // its last item may be committed and not counted
-    const LockGuard lock(*this, words_.producers, {.deadline = os::Deadline::now()});
-    if (lock.from_dead()) repair();
-  }
+  count_for_dead_producer();
   // Head and tail of one instant: an item taken and one put between the two looks would count as
   // one too many. Where consumers are quicker than these three loads, again and again, the newer
   // head is taken: that counts what was put by the look at the tail and is still there now.

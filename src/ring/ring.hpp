@@ -278,11 +278,13 @@ class Ring {
   void count_link(std::size_t& links) const;
   bool follow_links(Position& head) const;
   Get take_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices);
-  void drop_all(os::Deadline deadline);
-  bool drop_some(os::Deadline deadline);
+  void drop_all(const Patience& patience);
+  bool drop_some(const Patience& patience);
 
+  // A damaged word is taken for the least end there is: nothing is lost by that.
   [[nodiscard]] Shut shut() const noexcept {
-    return static_cast<Shut>(words_.shut.load(std::memory_order_acquire));
+    const auto word = words_.shut.load(std::memory_order_acquire);
+    return word <= static_cast<std::uint32_t>(Shut::kForAll) ? Shut{word} : Shut::kForPuts;
   }
   [[noreturn]] void throw_shut() const;
   [[nodiscard]] Get look(const Patience& patience);
@@ -297,7 +299,9 @@ class Ring {
     if (signal() == Signal::kRaised) [[unlikely]]
       lower_signal_if_empty();
   }
+  void count_for_dead_producer();
   [[nodiscard]] std::uint64_t unfinished() const noexcept;
+  [[nodiscard]] bool all_ended();
   [[nodiscard]] Tally::Lost lost(os::Deadline deadline);
   [[noreturn]] void throw_lost(const Tally::Lost& lost) const;
 

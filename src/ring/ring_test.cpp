@@ -264,6 +264,24 @@ TEST(Ring, gives_the_item_it_took_although_the_tail_is_damaged) {
   EXPECT_EQ(words.not_full.sleepers, 0U) << "woken, to be safe";
 }
 
+// It died between its commit and the count.
+TEST(Ring, is_not_joined_while_an_item_is_there_that_a_dead_producer_did_not_count) {
+  const Options options{.joinable = true};
+  const auto segment =
+      shm::Segment::create(shm::Kind::kQueue, "", Ring::segment_size(options),
+                           [&](std::byte* base) { Ring::initialise(base, options); });
+  Ring ring(segment);
+  auto& words = segment->content<shm::RingWords>();
+  const std::uint64_t tail = words.tail;
+  ASSERT_TRUE(put(ring, "item"));
+  words.tail = tail;
+  words.producers.owner = 1ULL << 32U;
+  EXPECT_FALSE(ring.join(os::Deadline::now()));
+  EXPECT_EQ(get(ring), "item");
+  ring.end_item();
+  EXPECT_TRUE(ring.join(os::Deadline::now()));
+}
+
 TEST(Ring, takes_a_lock_from_an_owner_that_no_process_can_be) {
   auto segment = new_segment();
   Ring ring(segment);
