@@ -238,13 +238,13 @@ class Queue : public QueueBase {
   /// between. Where it throws, those before may have been put.
   template <std::ranges::input_range Items>
     requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
-  void put_many(Items&& items) {
+  void put_many(Items&& items) {  // NOLINT(cppcoreguidelines-missing-std-forward): read in place
     static_cast<void>(put_many_within(items, kForever));
   }
   /// How many of them were put before `timeout`.
   template <std::ranges::input_range Items, class Rep, class Period>
     requires std::convertible_to<std::ranges::range_reference_t<Items>, const T&>
-  [[nodiscard]] std::size_t put_many_for(Items&& items,
+  [[nodiscard]] std::size_t put_many_for(Items&& items,  // NOLINT(*-missing-std-forward)
                                          const std::chrono::duration<Rep, Period>& timeout) {
     return put_many_within(items, detail::to_nanoseconds(timeout));
   }
