@@ -89,12 +89,14 @@ class QueueDamage : public ::testing::Test {
   }
 
   void flip(std::size_t byte, int bit) {
-    Bytes bytes = content_;
-    bytes[byte] = static_cast<char>(bytes[byte] ^ (1 << bit));
     const int file = ::open(path_of(bad_).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ASSERT_NE(file, -1);
-    ASSERT_EQ(::ftruncate(file, static_cast<off_t>(bytes.size())), 0);
-    ASSERT_EQ(::pwrite(file, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    const auto size = static_cast<ssize_t>(content_.size());
+    ASSERT_EQ(::ftruncate(file, size), 0);
+    const char good = content_[byte];
+    content_[byte] = static_cast<char>(good ^ (1 << bit));
+    EXPECT_EQ(::pwrite(file, content_.data(), content_.size(), 0), size);
+    content_[byte] = good;
     ::close(file);
   }
 
