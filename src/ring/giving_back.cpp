@@ -5,8 +5,7 @@
 namespace shoal::ring {
 namespace {
 
-// What a ring keeps in any case, as fresh memory is slow: half a mebibyte is copied in the time
-// that 25 fresh pages take.
+// What a ring keeps in any case, as fresh memory is slow.
 constexpr std::uint64_t kKept = 4ULL << 20U;
 // A ring that has grown a moment ago is in use, and soon needs as much again.
 constexpr auto kInUse = std::chrono::seconds(1);
