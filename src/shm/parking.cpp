@@ -82,7 +82,10 @@ class Parking::Stay {
   Stay(const Stay&) = delete;
   Stay& operator=(const Stay&) = delete;
   ~Stay() {
-    if (note_ != nullptr) note_->process.store(0, std::memory_order_release);
+    if (note_ != nullptr) {
+      note_->thread.store(0, std::memory_order_relaxed);  // not for the next to have it
+      note_->process.store(0, std::memory_order_release);
+    }
     if (slept_) words_.sleepers.fetch_or(kWatcher | kOther, std::memory_order_relaxed);
     if (watching_) give_watch_back();
     // Who takes over the watch: one that leaves instead finds no watcher either, and wakes the
@@ -142,7 +145,7 @@ class Parking::Stay {
     if (!note.process.compare_exchange_strong(expected, self, std::memory_order_acquire)) {
       return false;
     }
-    note.thread.store(thread_and_time(self), std::memory_order_relaxed);
+    note.thread.store(thread_and_time(self), std::memory_order_release);
     note_ = &note;
     return true;
   }

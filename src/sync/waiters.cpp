@@ -11,7 +11,9 @@ Waiters waiters_of(const shm::ParkingWords& parking) {
   Waiters waiters;
   for (const auto& note : parking.notes) {
     const shm::Noted noted = shm::read(note);
-    if (noted.process != 0 && !os::is_dead(noted.process)) waiters.push_back(to_holder(noted));
+    // One without a thread is being written.
+    const bool whole = noted.process != 0 && noted.thread != 0;
+    if (whole && !os::is_dead(noted.process)) waiters.push_back(to_holder(noted));
   }
   return waiters;
 }
