@@ -29,17 +29,30 @@ class OnReturn {
   Body body_;
 };
 
-std::uint64_t size_of(Parts payload) noexcept {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
-  return bytes;
+bool is_far(const Item& item) noexcept {
+  return item.parcel == nullptr && size_of(item.payload) >= kFarFrom;
 }
 
 }  // namespace
 
 bool Ring::put_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done) {
   done = 0;
-  if (items.empty()) return true;
+  while (done < items.size()) {
+    const auto rest = items.subspan(done);
+    const auto far = std::ranges::find_if(rest, is_far) - rest.begin();
+    std::size_t put = 0;
+    const OnReturn add([&] { done += put; });
+    if (far == 0) {
+      if (!this->put(rest[0].payload, rest[0].encoding, deadline)) return false;
+      put = 1;
+    } else if (!put_near_many(rest.first(static_cast<std::size_t>(far)), deadline, put)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Ring::put_near_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done) {
   std::uint64_t bytes = 0;  // of the next
   return put_until(deadline, bytes, [&](const Patience& patience) {
     for (;;) {
@@ -55,7 +68,7 @@ bool Ring::put_many(std::span<const Item> items, os::Deadline deadline, std::siz
 // Adds to `done`. kDone: some were put, and there is nothing to wait for.
 Put Ring::try_put_many(std::span<const Item> items, const Patience& patience, std::size_t& done) {
   for (const Item& item : items.first(std::min<std::size_t>(items.size(), 1))) {
-    static_cast<void>(check(item.payload, item.parcel));
+    check(size_of(item.payload), item.parcel);
   }
   const std::size_t before = done;
   Put result = Put::kDone;
@@ -73,7 +86,8 @@ Put Ring::try_put_many(std::span<const Item> items, const Patience& patience, st
       // The others wait meanwhile, and an item that has to be checked comes by itself.
       const bool to_check = item.parcel != nullptr || max_bytes_ != 0;
       if (done != before && (sum > kMostAtOnce || to_check)) break;
-      result = append(item.payload, bytes, item.encoding, patience.room, item.parcel);
+      result =
+          append({item.payload, Header::record(bytes, item.encoding), item.parcel}, patience.room);
       if (result != Put::kDone) break;
       ++done;
     }
@@ -114,7 +128,7 @@ Get Ring::take_many(std::span<std::byte> room, std::size_t most, std::vector<Sli
   for (; slices.size() < most && used < kMostAtOnce;) {
     if (!follow_links(head)) break;
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
-    if (header.encoding() == Encoding::kParcel) {
+    if (header.encoding() == Encoding::kParcel || header.is_far()) {
       if (slices.empty()) return Get::kAlone;
       break;
     }

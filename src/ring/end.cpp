@@ -47,17 +47,24 @@ bool Ring::drop_some(const Patience& patience) {
   Position head = first;
   std::uint64_t count = 0;
   std::uint64_t bytes = 0;
+  std::vector<std::size_t> extents;  // this process's from here on; freed when the head has moved
   for (; count < kMostUnderOneLock && follow_links(head); ++count) {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
     if (header.encoding() == Encoding::kParcel && hold_) {
       const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
       if (hold_.has(parcel_number({payload, header.bytes()}))) hold_.drop();
     }
+    if (header.is_far()) {
+      const std::size_t index = extent_of(head);
+      static_cast<void>(extents_.take_item(index, header.bytes(), head, os::self()));
+      extents.push_back(index);
+    }
     bytes += header.bytes();
     head = head.past(header.units());
   }
   if (tally_) tally_.taking(os::self(), first.items(), count);
   move_head(head, bytes);
+  for (const std::size_t index : extents) extents_.free(index, os::self());
   if (tally_) {
     tally_.taken(os::self());
     tally_.end_own(os::self(), count);

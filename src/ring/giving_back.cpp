@@ -1,4 +1,6 @@
 // Memory that is given back when a ring was drained.
+#include <algorithm>
+
 #include "os/clock.hpp"
 #include "ring/ring_locks.hpp"
 
@@ -14,7 +16,7 @@ constexpr auto kInUse = std::chrono::seconds(1);
 
 // By consumers that find it empty. No lock is waited for: who holds one is at work.
 void Ring::give_back() noexcept {
-  if (segment_->size() <= kKept) [[likely]]
+  if (words_.more.load(std::memory_order_relaxed) <= kKept) [[likely]]
     return;
   const os::Nanoseconds grown_at(words_.grown_at.load(std::memory_order_relaxed));
   if (os::coarse_now() - grown_at < kInUse) return;
@@ -29,12 +31,15 @@ void Ring::give_back() noexcept {
 }
 
 // Under both locks. First tail and head go to the first block, as when a block is full; each of
-// these steps is one that producers and consumers make, too. Then the others leave the table, from
-// where on nothing leads to them, and at last their memory goes. Killed in between: blocks outside
-// of the table are used again by the next growth, and given back by the next to come here.
+// these steps is one that producers and consumers make, too. Then the other blocks and the extents
+// that nobody has leave their tables, from where on nothing leads to them, and at last all memory
+// that is in none of the two goes. Killed in between: what is outside of the tables is used again,
+// or given back by the next to come here, which goes through all of it.
 // Others may still look at a header there that they have read the place of: it reads as zero.
+// Extents that are in use stay; then it is looked again after a while, as they may be those of a
+// process that dies.
 void Ring::shrink() {
-  if (header_at(tail().unit()).load(std::memory_order_relaxed) != 0) repair();
+  repair_if_needed();
   Position head = this->head();
   if (follow_links(head)) return;
   move_head(head, 0);
@@ -46,12 +51,35 @@ void Ring::shrink() {
     move_head(tail, 0);
   }
   words_.seen_head.store(tail.word(), std::memory_order_relaxed);
+  forget_blocks();
+  sweep();
+  for (std::size_t i = 0; i < extents_.count(); ++i) extents_.forget_free(i);
+  words_.more.store(give_back_gaps(), std::memory_order_relaxed);
+  words_.grown_at.store(os::coarse_now().count(), std::memory_order_relaxed);
+}
+
+// All but the first.
+void Ring::forget_blocks() {
   for (auto& block : std::span(words_.blocks).subspan(1)) {
     if (block.size.load(std::memory_order_relaxed) == 0) continue;
     block.sequence.store(0, std::memory_order_relaxed);
     block.size.store(0, std::memory_order_release);
   }
-  segment_->shrink(block_at(0).end * kUnit);
+}
+
+// Says how much memory there is still beyond what a ring has in any case.
+std::uint64_t Ring::give_back_gaps() {
+  const auto areas = this->areas();
+  std::uint64_t end = 0;
+  std::uint64_t more = 0;
+  for (const Area& area : areas) {
+    if (area.begin > end) segment_->give_back(end, area.begin - end);
+    if (&area != &areas.front()) more += area.size();
+    end = std::max(end, area.end);
+  }
+  const std::uint64_t file_size = segment_->file_size();
+  if (file_size > end) segment_->give_back(end, file_size - end);
+  return more;
 }
 
 }  // namespace shoal::ring

@@ -91,45 +91,20 @@ std::size_t Ring::choose_block(std::uint64_t units, const Block& now) {
                     std::to_string((now.end - now.begin) * kUnit) + " bytes, are full");
 }
 
-// The blocks stand one after another, so the next begins where the last of the table ends. Killed
-// in here: the segment may be larger than the table says; the next to come uses that stretch first.
-// Who was killed while it gave memory back leaves such a stretch, too, without memory.
+// Killed in here: there may be memory in a gap of what the tables say, or none in a block that
+// stands in a gap once more; both are for the next to come.
 void Ring::take_block(std::size_t index, std::uint64_t units, const Block& now) {
-  const std::uint64_t most = std::max(kLargeBlock, segment_->size() / kPartsOfRing);
+  const std::uint64_t most =
+      std::max(kLargeBlock, words_.more.load(std::memory_order_relaxed) / kPartsOfRing);
   const std::uint64_t doubled = std::min((now.end - now.begin) * kUnit * 2, most);
   const std::uint64_t size =
       round_up(std::max({doubled, kBusyBlock, (units + 2) * kUnit}), os::page_size());
-  const std::uint64_t offset = end_of_blocks();
   if (max_bytes_ == 0) ask_for_share(size);
-  words_.grown_at.store(os::coarse_now().count(), std::memory_order_relaxed);
+  const std::uint64_t offset = find_gap(size).begin;
+  takes_memory(size);
   segment_->grow(offset, size);
-  if ((offset + size) / kUnit > Position::kUnitMask) {
-    throw OutOfMemory(segment_->label() + " has reached the largest size of a segment, 512 GiB");
-  }
   words_.blocks[index].offset.store(offset, std::memory_order_relaxed);
   words_.blocks[index].size.store(size, std::memory_order_release);
-}
-
-// One that has no limit of its own takes half of the memory there is, so that others can go on and
-// say what is wrong.
-void Ring::ask_for_share(std::uint64_t more) const {
-  const os::MemoryLeft left = os::memory_left();
-  const std::uint64_t has = segment_->size();
-  const std::uint64_t most = has / 2 + left.bytes / 2;
-  if (has + more <= most) return;
-  throw OutOfMemory(segment_->label() + " has " + std::to_string(has) +
-                    " bytes of shared memory and cannot take " + std::to_string(more) +
-                    " more: its limit is half of what " + left.whose + " had left, " +
-                    std::to_string(most) + " bytes; with max_bytes, put waits instead");
-}
-
-std::uint64_t Ring::end_of_blocks() const noexcept {
-  std::uint64_t end = 0;
-  for (const auto& block : words_.blocks) {
-    const auto size = block.size.load(std::memory_order_relaxed);
-    if (size != 0) end = std::max(end, block.offset.load(std::memory_order_relaxed) + size);
-  }
-  return end;
 }
 
 // Ends the records at the tail with a link to `target`. The zero header stands there before the
@@ -144,7 +119,7 @@ void Ring::link(Position& tail, std::uint64_t target) {
 // After a producer's death: the records say where the tail is.
 void Ring::repair() {
   Position tail = this->tail();
-  const std::uint64_t most = segment_->size() / kUnit;
+  const std::uint64_t most = segment_->file_size() / kUnit;
   std::uint64_t bytes = 0;
   for (std::uint64_t steps = 0;; ++steps) {
     const Header header(header_at(tail.unit()).load(std::memory_order_acquire));

@@ -58,12 +58,21 @@ constexpr std::uint64_t kMostItems = Position::kItemMask / 2;
 ///   bits 0..7 kind, bits 8..15 encoding, bits 16..63 bytes of payload, or the unit linked to
 class Header {
  public:
-  enum class Kind : std::uint8_t { kNone = 0, kRecord = 1, kLink = 2 };
+  enum class Kind : std::uint8_t {
+    kNone = 0,
+    kRecord = 1,
+    kLink = 2,
+    kFar = 3,  ///< a record whose payload stands in an extent: its index follows, in one unit
+  };
 
   constexpr explicit Header(std::uint64_t word) noexcept : word_(word) {}
   static constexpr Header record(std::uint64_t bytes, Encoding encoding) noexcept {
     return Header(bytes << 16U | static_cast<std::uint64_t>(encoding) << 8U |
                   static_cast<std::uint64_t>(Kind::kRecord));
+  }
+  static constexpr Header far(std::uint64_t bytes, Encoding encoding) noexcept {
+    return Header(record(bytes, encoding).word() ^ static_cast<std::uint64_t>(Kind::kRecord) ^
+                  static_cast<std::uint64_t>(Kind::kFar));
   }
   static constexpr Header link(std::uint64_t unit) noexcept {
     return Header(unit << 16U | static_cast<std::uint64_t>(Kind::kLink));
@@ -71,13 +80,19 @@ class Header {
 
   [[nodiscard]] constexpr std::uint64_t word() const noexcept { return word_; }
   [[nodiscard]] constexpr Kind kind() const noexcept { return static_cast<Kind>(word_ & 0xffU); }
+  [[nodiscard]] constexpr bool is_item() const noexcept {
+    return kind() == Kind::kRecord || kind() == Kind::kFar;
+  }
+  [[nodiscard]] constexpr bool is_far() const noexcept { return kind() == Kind::kFar; }
   [[nodiscard]] constexpr Encoding encoding() const noexcept {
     return static_cast<Encoding>(word_ >> 8U & 0xffU);
   }
   [[nodiscard]] constexpr std::uint64_t bytes() const noexcept { return word_ >> 16U; }
   [[nodiscard]] constexpr std::uint64_t target() const noexcept { return word_ >> 16U; }
   /// Units of the whole record, header and payload.
-  [[nodiscard]] constexpr std::uint64_t units() const noexcept { return units_for(bytes()); }
+  [[nodiscard]] constexpr std::uint64_t units() const noexcept {
+    return is_far() ? 2 : units_for(bytes());
+  }
   static constexpr std::uint64_t units_for(std::uint64_t bytes) noexcept {
     return 1 + (bytes + kUnit - 1) / kUnit;
   }

@@ -73,6 +73,7 @@ Ring::Ring(std::shared_ptr<shm::Segment> segment)
     : segment_(std::move(segment)),
       hold_(*segment_),
       words_(segment_->content<shm::RingWords>()),
+      extents_(*segment_, words_, segment_size({.joinable = words_.joinable != 0})),
       tally_(tally_of(*segment_)),
       put_(words_.put),
       taken_(words_.taken),
@@ -81,24 +82,33 @@ Ring::Ring(std::shared_ptr<shm::Segment> segment)
 
 // ------------------------------------------------------------------ put
 
+std::uint64_t size_of(Parts payload) noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  return bytes;
+}
+
 Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel) {
-  const std::uint64_t bytes = check(payload, parcel);
+  const std::uint64_t bytes = size_of(payload);
+  check(bytes, parcel);
+  return try_put({payload, Header::record(bytes, encoding), parcel}, patience);
+}
+
+Put Ring::try_put(const Entry& entry, const Patience& patience) {
   Put result;
   {
     const LockGuard lock(*this, words_.producers, patience);
     if (!lock) return Put::kBusy;
     if (lock.from_dead()) repair();
-    result = append(payload, bytes, encoding, patience.room, parcel);
+    result = append(entry, patience.room);
   }
   if (result == Put::kDone) shm::Parking(words_.not_empty).notify();
   lower_what_others_could_not();
   return result;
 }
 
-// The size of an item that can be put; what cannot is said before the lock is taken.
-std::uint64_t Ring::check(Parts payload, const Parcel* parcel) const {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
+// What can never be put is said before the lock is taken.
+void Ring::check(std::uint64_t bytes, const Parcel* parcel) const {
   if (bytes > kMostBytes) {
     throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
                       segment_->label() + ": the most is " + std::to_string(kMostBytes));
@@ -109,30 +119,25 @@ std::uint64_t Ring::check(Parts payload, const Parcel* parcel) const {
                                 std::to_string(max_bytes_));
   }
   if (parcel != nullptr) hold_.check(parcel->fds);
-  return bytes;
 }
 
 bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
+  const std::uint64_t bytes = size_of(payload);
+  if (bytes >= kFarFrom && parcel == nullptr) return put_far(payload, bytes, encoding, deadline);
   return put_until(deadline, bytes, [&](const Patience& patience) {
     return try_put(payload, encoding, patience, parcel);
   });
 }
 
-Put Ring::append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room,
-                 Parcel* parcel) {
-  // Not only after a take-over: who took over may have failed to repair (no address space).
-  if (header_at(tail().unit()).load(std::memory_order_relaxed) != 0) [[unlikely]]
-    repair();
+Put Ring::append(const Entry& entry, Patience::Room room) {
+  repair_if_needed();  // not only after a take-over: who took over may have failed to
   if (shut() != Shut::kNo) [[unlikely]]
     return Put::kShut;
   Position tail = this->tail();
-  if (too_many(tail) || too_much(bytes)) return Put::kFull;
-  const std::uint64_t units = Header::units_for(bytes);
-  if (!find_room(tail, units, room)) return Put::kNoRoom;
-  if (parcel != nullptr && !ship(*parcel)) return Put::kHeld;
-  write(tail, payload, bytes, encoding);
+  if (too_many(tail) || too_much(entry.header.bytes())) return Put::kFull;
+  if (!find_room(tail, entry.header.units(), room)) return Put::kNoRoom;
+  if (entry.parcel != nullptr && !ship(*entry.parcel)) return Put::kHeld;
+  write(tail, entry);
   return Put::kDone;
 }
 
@@ -179,12 +184,12 @@ void Ring::move_head(Position to, std::uint64_t bytes) noexcept {
   words_.head.store(to.word(), std::memory_order_release);
 }
 
-void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding) {
-  const std::uint64_t units = Header::units_for(bytes);
+void Ring::write(Position tail, const Entry& entry) {
+  const std::uint64_t units = entry.header.units();
   // One unit more: the header that ends the ring is part of the room.
   std::byte* record = segment_->at(tail.unit() * kUnit, (units + 1) * kUnit);
   std::byte* place = record + kUnit;
-  for (const auto& part : payload) {
+  for (const auto& part : entry.parts) {
     if (part.size() == kUnit) {
       std::memcpy(place, part.data(), kUnit);
     } else if (!part.empty()) {
@@ -195,15 +200,17 @@ void Ring::write(Position tail, Parts payload, std::uint64_t bytes, Encoding enc
   reinterpret_cast<shm::Word*>(record + units * kUnit)->store(0, std::memory_order_relaxed);
   if (signal() == Signal::kLowered) [[unlikely]]
     raise_signal();
+  if (entry.extent != Extents::kNone) [[unlikely]]
+    extents_.belongs_to(entry.extent, tail);
   // The commit. Pairs with the acquiring load of the header in take() and has_item().
-  reinterpret_cast<shm::Word*>(record)->store(Header::record(bytes, encoding).word(),
-                                              std::memory_order_release);
-  move_tail(tail.past(units), bytes);
+  reinterpret_cast<shm::Word*>(record)->store(entry.header.word(), std::memory_order_release);
+  move_tail(tail.past(units), entry.header.bytes());
 }
 
 // ------------------------------------------------------------------ get
 
 Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
+  if (record.content) record.content = Lent();
   Get result = look(patience);
   if (result != Get::kDone) return result;
   {
@@ -211,7 +218,13 @@ Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
     if (!lock) return Get::kBusy;
     result = take(room, record);
   }
-  if (result == Get::kDone) tell_producers();
+  if (result == Get::kDone) {
+    tell_producers();
+    if (record.content && !room.in_place) {
+      copy_out(record.content.bytes(), room);
+      record.content = Lent();
+    }
+  }
   give_back_if_drained();
   lower_what_others_could_not();
   return result;
@@ -247,8 +260,9 @@ Get Ring::take(const Room& room, Record& record) {
   record.bytes = header.bytes();
   record.encoding = header.encoding();
   record.number = head.items();
-  const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
-  if (header.bytes() > room.size()) {
+  const Area place = payload_of(header, head);
+  std::byte* payload = segment_->at(place.begin, place.size());
+  if (header.bytes() > room.size() && !(header.is_far() && room.in_place)) {
     std::memcpy(record.start.data(), payload,
                 std::min<std::uint64_t>(record.start.size(), header.bytes()));
     return Get::kTooSmall;
@@ -256,14 +270,30 @@ Get Ring::take(const Room& room, Record& record) {
   const bool is_parcel = header.encoding() == Encoding::kParcel;
   if (is_parcel) [[unlikely]]
     record.fds = look_into_hold({payload, header.bytes()});
-  copy_out({payload, header.bytes()}, room);
+  const std::uint64_t extent = header.is_far() ? extent_of(head) : Extents::kNone;
+  if (header.is_far()) {
+    static_cast<void>(extents_.take_item(extent, header.bytes(), head, os::self()));
+  } else {
+    copy_out({payload, header.bytes()}, room);
+  }
   if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
   if (tally_) tally_.taking(os::self(), head.items(), 1);
   // The item is taken now. Release: the copy above is done before a producer reuses the place.
   move_head(head.past(header.units()), header.bytes());
+  if (header.is_far()) {
+    extents_.belongs_to_none(extent);
+    record.content = Lent(*this, extent, {payload, header.bytes()});
+  }
   if (tally_) tally_.taken(os::self());
   if (is_parcel && !record.fds.empty()) hold_.drop();
   return Get::kDone;
+}
+
+// Where the payload of the item at the head stands.
+Area Ring::payload_of(Header header, Position head) const {
+  if (header.is_far()) return extents_.look_at_item(extent_of(head), header.bytes(), head);
+  const std::uint64_t begin = (head.unit() + 1) * kUnit;
+  return {begin, begin + header.bytes()};
 }
 
 // To the next record; false where there is none.
@@ -272,7 +302,8 @@ bool Ring::follow_links(Position& head) const {
   for (;;) {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
     switch (header.kind()) {
-      case Header::Kind::kRecord: return true;
+      case Header::Kind::kRecord:
+      case Header::Kind::kFar: return true;
       case Header::Kind::kNone: return false;
       case Header::Kind::kLink: break;
       default: segment_->throw_damaged("an unknown record");
@@ -319,7 +350,7 @@ bool Ring::has_item() const {
       count_link(links);
       header = Header(header_at(header.target()).load(std::memory_order_acquire));
     }
-    if (header.kind() == Header::Kind::kRecord) return true;  // there was one, an instant ago
+    if (header.is_item()) return true;  // there was one, an instant ago
     if (head() == at) return header.kind() != Header::Kind::kNone;
   }
 }

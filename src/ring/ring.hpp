@@ -27,6 +27,8 @@
 //  * descriptors beside an item: ring/hold.hpp.
 //  * who counts what it took: ring/tally.hpp; the bytes in it: ring/volume.hpp.
 //  * who gives memory back: giving_back.cpp.
+//  * large items and what is written or read in place, outside of the blocks: extents.hpp. Such a
+//    record names its extent and is committed and taken like any other.
 //  * in a batch each item is put by itself; those of a batch that is taken are taken by one store.
 //  * who shuts the ring, before the store of `shut`: it is open. After it: the bounded waits find
 //    it shut, and who comes next drops what is still to be dropped.
@@ -43,9 +45,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "os/clock.hpp"
+#include "ring/extents.hpp"
 #include "ring/hold.hpp"
 #include "ring/record.hpp"
 #include "ring/tally.hpp"
@@ -58,6 +62,11 @@ namespace shoal::ring {
 
 /// A payload is given in parts, so that no caller has to join them first.
 using Parts = std::span<const std::span<const std::byte>>;
+std::uint64_t size_of(Parts payload) noexcept;
+
+/// A payload of this size and more stands in an extent: it is copied outside of the locks, and can
+/// be read where it stands.
+constexpr std::uint64_t kFarFrom = 128UL * 1024;
 
 enum class Put : std::uint8_t {
   kDone,
@@ -71,7 +80,7 @@ enum class Get : std::uint8_t {
   kDone,
   kEmpty,
   kTooSmall,  ///< Record::bytes says how much room the next item needs; it was not taken
-  kAlone,     ///< the next item carries descriptors: it cannot be taken in a batch
+  kAlone,     ///< the next item carries descriptors, or is far: it cannot be taken in a batch
   kShut,      ///< empty, and nothing can come any more
   kBusy,      ///< another holds the lock, and it was not to be waited for any longer
 };
@@ -95,12 +104,50 @@ struct Parcel {
   std::uint64_t number = 0;
 };
 
+class Ring;
+
+/// Memory of a ring that this process has for itself: to be put, or taken. Freed at the end of its
+/// life, which must not be later than the ring's. A value that moves; in a forked child it is the
+/// parent's, and nothing happens here.
+class Lent {
+ public:
+  Lent() noexcept = default;
+  Lent(Lent&& other) noexcept { swap(other); }
+  Lent& operator=(Lent&& other) noexcept {
+    Lent gone(std::move(other));
+    swap(gone);
+    return *this;
+  }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+  ~Lent();
+
+  explicit operator bool() const noexcept { return ring_ != nullptr; }
+  /// Begins at a page. Of one to be put all there is, of one that was taken the payload.
+  [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+
+ private:
+  friend class Ring;
+  Lent(Ring& ring, std::size_t index, std::span<std::byte> bytes) noexcept
+      : ring_(&ring), index_(index), bytes_(bytes) {}
+  void swap(Lent& other) noexcept {
+    std::swap(ring_, other.ring_);
+    std::swap(index_, other.index_);
+    std::swap(bytes_, other.bytes_);
+  }
+
+  Ring* ring_ = nullptr;
+  std::size_t index_ = 0;
+  std::span<std::byte> bytes_;
+};
+
 /// What was taken, or could not be.
 struct Record {
   std::uint64_t bytes = 0;
   Encoding encoding = Encoding::kPickle;
   std::uint64_t number = 0;  ///< of the item in the queue, from 0, modulo 2^28
   std::vector<os::Fd> fds;   ///< of a kParcel
+  Lent content;              ///< where Room::in_place says so: the payload, instead of in the room
   /// With kTooSmall: how the payload begins (as much as there is), so that the caller can choose
   /// where it should go.
   std::array<std::byte, 16> start{};
@@ -116,6 +163,8 @@ struct Room {
 
   std::span<std::byte> first;
   std::span<std::byte> second;
+  /// What stands in an extent is not copied, but stays there for the caller: Record::content.
+  bool in_place = false;
 };
 
 /// One of a batch that is to be put.
@@ -166,6 +215,13 @@ class Ring {
   /// were put in `done`, and returns false where the deadline passed before all were. An exception
   /// leaves `done` right, too.
   bool put_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done);
+
+  /// Memory for at least so many bytes, to be written and then put. False where the deadline passed
+  /// before the lock was free, or where all extents are in use. Throws OutOfMemory.
+  bool lend(std::uint64_t bytes, os::Deadline deadline, Lent& lent);
+  /// The first `bytes` of it as an item; otherwise as put(). It is the caller's no longer where
+  /// that returns true, else it still is. Throws std::logic_error where it is not this process's.
+  bool put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, os::Deadline deadline);
 
   /// Takes the oldest item into `room`. Throws Damaged, Interrupted, and std::invalid_argument
   /// where it carries descriptors and there is no hold; never after it was taken.
@@ -230,17 +286,25 @@ class Ring {
       return unit >= begin && unit < end;
     }
   };
+  // What is to be appended.
+  struct Entry {
+    Parts parts;
+    Header header;
+    Parcel* parcel = nullptr;
+    std::size_t extent = Extents::kNone;  // of one that is far
+  };
   class LockGuard;
   class ConsumerGuard;
+  friend class Lent;
   template <class Attempt>
   bool put_until(os::Deadline deadline, const std::uint64_t& bytes, Attempt attempt);
   template <class Attempt>
   Get get_until(os::Deadline deadline, Attempt attempt);
 
-  [[nodiscard]] std::uint64_t check(Parts payload, const Parcel* parcel) const;
+  void check(std::uint64_t bytes, const Parcel* parcel) const;
+  Put try_put(const Entry& entry, const Patience& patience);
   // Producers, under their lock.
-  Put append(Parts payload, std::uint64_t bytes, Encoding encoding, Patience::Room room,
-             Parcel* parcel);
+  Put append(const Entry& entry, Patience::Room room);
   bool ship(Parcel& parcel);
   bool too_many(Position tail);
   [[nodiscard]] bool too_much(std::uint64_t bytes) const noexcept;
@@ -251,13 +315,31 @@ class Ring {
   std::size_t choose_block(std::uint64_t units, const Block& now);
   void take_block(std::size_t index, std::uint64_t units, const Block& now);
   void ask_for_share(std::uint64_t more) const;
-  [[nodiscard]] std::uint64_t end_of_blocks() const noexcept;
+  void takes_memory(std::uint64_t more) noexcept;
+  [[nodiscard]] std::vector<Area> areas() const;
+  [[nodiscard]] Area find_gap(std::uint64_t size) const;
   void link(Position& tail, std::uint64_t target);
-  void write(Position tail, Parts payload, std::uint64_t bytes, Encoding encoding);
+  void write(Position tail, const Entry& entry);
   void repair();
+  void repair_if_needed() {
+    if (header_at(tail().unit()).load(std::memory_order_relaxed) != 0) [[unlikely]]
+      repair();
+  }
   void unlink_blocks_after(std::uint64_t sequence) noexcept;
   void move_tail(Position to, std::uint64_t bytes) noexcept;
+  bool put_near_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done);
   Put try_put_many(std::span<const Item> items, const Patience& patience, std::size_t& done);
+
+  // Extents.
+  Put try_put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, const Patience& patience);
+  bool put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::Deadline deadline);
+  enum class Lending : std::uint8_t { kDone, kBusy, kNone };
+  Lending lend(std::uint64_t bytes, const Patience& patience, Lent& lent);
+  std::size_t find_extent(std::uint64_t bytes, bool& fresh);
+  std::size_t enter_extent(std::uint64_t bytes);
+  bool replace_a_free_one();
+  void sweep();
+  void take_back(std::size_t index) noexcept;
 
   [[nodiscard]] bool has_item() const;
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
@@ -266,15 +348,21 @@ class Ring {
   void tell_producers() noexcept;
   void tell_producers_when_it_pays(shm::Parking& not_full);
   Get take(const Room& room, Record& record);
+  Area payload_of(Header header, Position head) const;
+  [[nodiscard]] std::uint64_t extent_of(Position head) const {
+    return header_at(head.unit() + 1).load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::vector<os::Fd> look_into_hold(std::span<const std::byte> payload) const;
   [[nodiscard]] std::uint64_t parcel_number(std::span<const std::byte> payload) const;
   void move_head(Position to, std::uint64_t bytes) noexcept;
   void give_back() noexcept;
   void give_back_if_drained() noexcept {
-    if (segment_->size() > kMuch && head() == tail()) [[unlikely]]
+    if (words_.more.load(std::memory_order_relaxed) > kMuch && head() == tail()) [[unlikely]]
       give_back();
   }
   void shrink();
+  void forget_blocks();
+  std::uint64_t give_back_gaps();
   void count_link(std::size_t& links) const;
   bool follow_links(Position& head) const;
   Get take_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices);
@@ -322,6 +410,7 @@ class Ring {
   std::shared_ptr<shm::Segment> segment_;
   Hold hold_;
   shm::RingWords& words_;
+  Extents extents_;
   Tally tally_;
   Volume put_;
   Volume taken_;

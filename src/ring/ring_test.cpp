@@ -174,7 +174,7 @@ TEST(Ring, appends_after_an_item_that_the_tail_does_not_count) {
 TEST(Ring, uses_memory_that_no_block_has) {
   auto segment = new_segment();
   Ring ring(segment);
-  segment->grow(segment->size(), 1 << 20);
+  segment->grow(Ring::segment_size() + Extents::table_size(), 1 << 20);
   const auto size = segment->size();
   for (int i = 0; i < 100; ++i) put(ring, std::string(1000, 'x'));
   EXPECT_EQ(segment->size(), size);

@@ -25,7 +25,7 @@ static_assert(std::endian::native == std::endian::little, "positions are written
 constexpr std::size_t kLine = 128;
 
 constexpr std::array<char, 8> kMagic{'s', 'h', 'o', 'a', 'l', '\r', '\n', '\0'};
-constexpr std::uint32_t kLayoutVersion = 3;
+constexpr std::uint32_t kLayoutVersion = 4;
 
 enum class Kind : std::uint32_t {
   kQueue = 1,
@@ -76,7 +76,7 @@ struct SegmentHeader {
   std::uint64_t time_namespace;
   std::uint32_t watch_bound_us;  ///< a watcher's sleep, at most
   std::uint32_t sleep_bound_us;  ///< any other sleep, at most
-  Word size;                     ///< bytes in use, under the lock of what grows or shrinks it
+  Word size;                     ///< what the file has at least; it never becomes less
   std::array<char, 168> name;    ///< for people; empty or ended by a zero byte
 };
 static_assert(sizeof(SegmentHeader) == 240);
@@ -107,7 +107,10 @@ struct RingWords {
   std::uint64_t max_bytes;        ///< the same of the sum of their payloads
   LockWords producers;
   std::uint64_t parcels;     ///< numbers given to items that carry descriptors; under `producers`
-  Word grown_at;             ///< when a block was last made: the coarse clock; under `producers`
+  Word grown_at;             ///< when memory was last taken: the coarse clock; under `producers`
+  Word more;                 ///< bytes that were taken and may be given back, or more than that;
+                             ///< under `producers`
+  Word extents;              ///< extents from here on were never used; under `producers`
   alignas(kLine) Word tail;  ///< where the next record goes; written under `producers`
   alignas(kLine) LockWords consumers;
   alignas(kLine) Word head;  ///< where the next record is; written under `consumers`
@@ -124,6 +127,16 @@ static_assert(offsetof(RingWords, tail) % kLine == 0 && offsetof(RingWords, head
 static_assert(std::is_standard_layout_v<RingWords>);
 static_assert(offsetof(RingWords, not_full) == offsetof(RingWords, not_empty) + kLine);
 static_assert(sizeof(RingWords) == 9 * kLine + kRingBlocks * sizeof(RingBlock));
+
+/// A run of pages outside of the ring's blocks: for a large item, or one that is written or read in
+/// place. The words belong to ring::Extents (extents.hpp).
+struct Extent {
+  Word owner;   ///< who writes or reads it: a task word; 0: free
+  Word item;    ///< 0, or the number of the item whose content it is, plus 1
+  Word offset;  ///< bytes from the start of the segment
+  Word size;    ///< bytes, whole pages; the lowest bit: it has no memory; 0: never used
+};
+constexpr std::size_t kExtents = 1024;
 
 /// What one process has taken from a ring and has not ended. The words belong to ring::Tally.
 struct TallyEntry {

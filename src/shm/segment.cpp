@@ -270,21 +270,18 @@ std::uint64_t Segment::size() const noexcept {
 // Killed between the two steps: the memory lies beyond `size`, and the next to grow takes the same
 // stretch again, which is then already there.
 void Segment::grow(std::uint64_t begin, std::uint64_t bytes) {
-  if (begin % os::page_size() != 0 || bytes % os::page_size() != 0 || begin > size()) {
-    throw_damaged("odd size");
-  }
+  if (begin % os::page_size() != 0 || bytes % os::page_size() != 0) throw_damaged("odd size");
   os::take_memory(file_, begin, bytes, label_);
   static_cast<void>(
       at(begin, bytes));  // mapped before it is promised to others: a failure changes nothing
-  if (begin + bytes > size()) header().size.store(begin + bytes, std::memory_order_release);
+  std::uint64_t known = size();
+  while (begin + bytes > known &&
+         !header().size.compare_exchange_weak(known, begin + bytes, std::memory_order_acq_rel)) {
+  }
 }
 
-// Up to the end of the file: one who was killed while it grew has left memory there. Killed between
-// the two steps: it seems as large as before, and is made small again by the next.
-void Segment::shrink(std::uint64_t size) {
-  const std::uint64_t file_size = os::facts_of(file_).size;
-  if (file_size > size) os::give_back_memory(file_, size, file_size - size);
-  header().size.store(size, std::memory_order_release);
+void Segment::give_back(std::uint64_t begin, std::uint64_t bytes) const noexcept {
+  os::give_back_memory(file_, begin, bytes);
 }
 
 const Segment::Window* Segment::widen(std::uint64_t offset, std::uint64_t size) const {

@@ -19,7 +19,7 @@ namespace shoal::shm {
 /// closes it, and the kernel frees an anonymous segment with its last user.
 ///
 /// Thread safety: all but close is safe. Fork: the child's copy is as good. Death: nothing here
-/// is written after creation but `size`, by one 64-bit store after the memory was taken.
+/// is written after creation but `size`, which only grows, after the memory was taken.
 class Segment {
  public:
   /// Writes the content of a new segment (all zero) before anybody else can see it.
@@ -74,12 +74,15 @@ class Segment {
     return window->map.data() + offset;
   }
 
-  /// Takes memory for `bytes` from `begin` (whole pages), in it or at its end, which moves. What is
-  /// there stays. Under the lock of what grows.
+  /// Takes memory for `bytes` from `begin` (whole pages), in it or beyond its end, which moves.
+  /// What is there stays. By who has that stretch for itself.
   void grow(std::uint64_t begin, std::uint64_t bytes);
-  /// The other way: what lies beyond `size` (whole pages) reads as zeros, and takes no memory.
-  void shrink(std::uint64_t size);
+  /// The other way: a stretch (whole pages) that reads as zeros then, and takes no memory.
+  void give_back(std::uint64_t begin, std::uint64_t bytes) const noexcept;
+  /// What the file has at least.
   [[nodiscard]] std::uint64_t size() const noexcept;
+  /// What it has: also what was never taken, or given back.
+  [[nodiscard]] std::uint64_t file_size() const { return os::size_of(file_); }
 
   /// The task word of this process. Throws WrongNamespace when this is a child that lives in
   /// other namespaces than the segment's creator: asked at the first use in each process.

@@ -71,8 +71,8 @@ TEST(Segment, gives_back_memory_and_takes_it_again) {
   };
   *segment->at(grow(*segment, 1U << 20U), 1) = std::byte{1};
   EXPECT_EQ(blocks(), kSize + (1U << 20U));
-  segment->shrink(kSize);
-  EXPECT_EQ(segment->size(), kSize);
+  segment->give_back(kSize, 1U << 20U);
+  EXPECT_EQ(segment->size(), kSize + (1U << 20U)) << "it never becomes less";
   EXPECT_EQ(blocks(), kSize);
   EXPECT_EQ(*segment->at(kHeaderRoom, 1), std::byte{7});
   EXPECT_EQ(*segment->at(kSize, 1), std::byte{0}) << "can be read";
@@ -80,7 +80,22 @@ TEST(Segment, gives_back_memory_and_takes_it_again) {
   segment->grow(kSize, 4096);
   EXPECT_EQ(segment->size(), kSize + (1U << 20U));
   EXPECT_EQ(blocks(), kSize + (1U << 20U));
-  EXPECT_THROW(segment->grow(segment->size() + 4096, 4096), Damaged) << "a hole";
+}
+
+TEST(Segment, may_have_stretches_without_memory) {
+  const auto segment = make();
+  const std::uint64_t begin = kSize + (1U << 20U);
+  segment->grow(begin, 4096);
+  EXPECT_EQ(segment->size(), begin + 4096);
+  EXPECT_EQ(segment->file_size(), begin + 4096);
+  *segment->at(begin, 1) = std::byte{1};
+  struct stat facts{};
+  ASSERT_EQ(::fstat(segment->fd(), &facts), 0);
+  EXPECT_EQ(static_cast<std::uint64_t>(facts.st_blocks) * 512, kSize + 4096);
+  segment->grow(kSize, 1U << 20U);
+  EXPECT_EQ(segment->size(), begin + 4096);
+  EXPECT_EQ(*segment->at(begin, 1), std::byte{1});
+  EXPECT_THROW(segment->grow(begin + 1, 4096), Damaged) << "not whole pages";
 }
 
 TEST(Segment, is_closed_on_exec_private_and_cannot_shrink) {

@@ -1,0 +1,167 @@
+// Memory outside of the blocks: for items that are large, and for what is written in place.
+#include <algorithm>
+#include <cstring>
+#include <shoal/error.hpp>
+#include <stdexcept>
+#include <string>
+
+#include "ring/ring_locks.hpp"
+#include "ring/ring_waits.hpp"
+
+namespace shoal::ring {
+
+Lent::~Lent() {
+  if (ring_ != nullptr) ring_->take_back(index_);
+}
+
+// ------------------------------------------------------------------ put
+
+// It is lent when there is room for the item, so that who waits for that has no memory for it; and
+// written outside of the lock. Where all extents are in use the item goes into a block, as smaller
+// ones do.
+bool Ring::put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::Deadline deadline) {
+  check(bytes, nullptr);
+  Lent lent;
+  bool far = true;
+  return put_until(deadline, bytes, [&](const Patience& patience) {
+    if (far && !lent) {
+      if (shut() != Shut::kNo) return Put::kShut;
+      if (!has_room(bytes)) return Put::kFull;
+      const Lending result = lend(bytes, patience, lent);
+      if (result == Lending::kBusy) return Put::kBusy;
+      far = result == Lending::kDone;
+      std::byte* place = lent.bytes().data();
+      for (const auto& part : payload) {
+        if (!far || part.empty()) continue;
+        std::memcpy(place, part.data(), part.size());
+        place += part.size();
+      }
+    }
+    return far ? try_put_lent(lent, bytes, encoding, patience)
+               : try_put(payload, encoding, patience);
+  });
+}
+
+bool Ring::put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, os::Deadline deadline) {
+  if (!lent || bytes > lent.bytes().size() ||
+      extents_[lent.index_].owner.load(std::memory_order_relaxed) != segment_->user()) {
+    throw std::logic_error("what is put was not lent by " + segment_->label() +
+                           " to this process, or is put already");
+  }
+  check(bytes, nullptr);
+  return put_until(deadline, bytes, [&](const Patience& patience) {
+    return try_put_lent(lent, bytes, encoding, patience);
+  });
+}
+
+// The record has the extent from the commit on. Its owner stays who it is until it is taken: that
+// says nothing any more.
+Put Ring::try_put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding,
+                       const Patience& patience) {
+  const std::uint64_t index = lent.index_;
+  const std::span<const std::byte> part = std::as_bytes(std::span(&index, 1));
+  const Put result = try_put({{&part, 1}, Header::far(bytes, encoding), nullptr, index}, patience);
+  if (result == Put::kDone) lent.ring_ = nullptr;
+  return result;
+}
+
+// ------------------------------------------------------------------ lend
+
+bool Ring::lend(std::uint64_t bytes, os::Deadline deadline, Lent& lent) {
+  check(bytes, nullptr);
+  if (shut() != Shut::kNo) throw_shut();
+  return lend(bytes, {.deadline = deadline}, lent) == Lending::kDone;
+}
+
+// The lock is held to find it; fresh memory is taken afterwards, as that takes long.
+Ring::Lending Ring::lend(std::uint64_t bytes, const Patience& patience, Lent& lent) {
+  std::size_t index = Extents::kNone;
+  bool fresh = false;
+  {
+    const LockGuard lock(*this, words_.producers, patience);
+    if (!lock) return Lending::kBusy;
+    if (lock.from_dead()) repair();
+    index = find_extent(bytes, fresh);
+  }
+  lower_what_others_could_not();
+  if (index == Extents::kNone) return Lending::kNone;
+  const auto area = extents_.area(index);
+  if (!area) segment_->throw_damaged("an extent that has gone");
+  try {
+    if (fresh) segment_->grow(area->begin, area->size());
+    lent = Lent(*this, index, {segment_->at(area->begin, area->size()), area->size()});
+  } catch (...) {
+    extents_.free(index, os::self());
+    throw;
+  }
+  if (fresh) extents_.has_memory(index);
+  return Lending::kDone;
+}
+
+// One that is free, or was left by the dead, or a new one.
+std::size_t Ring::find_extent(std::uint64_t bytes, bool& fresh) {
+  words_.grown_at.store(os::coarse_now().count(), std::memory_order_relaxed);
+  std::size_t index = extents_.take_free(bytes, os::self());
+  if (index != Extents::kNone) return index;
+  sweep();
+  index = extents_.take_free(bytes, os::self());
+  if (index != Extents::kNone) return index;
+  fresh = true;
+  return enter_extent(bytes);
+}
+
+std::size_t Ring::enter_extent(std::uint64_t bytes) {
+  const std::uint64_t page = os::page_size();
+  const std::uint64_t size = std::max(page, (bytes + page - 1) / page * page);
+  std::size_t index = extents_.find_unused();
+  if (index == Extents::kNone && replace_a_free_one()) index = extents_.find_unused();
+  if (index == Extents::kNone) return index;
+  if (max_bytes_ == 0) ask_for_share(size);
+  const Area area = find_gap(size);
+  takes_memory(size);
+  extents_.enter(index, area, os::self());
+  return index;
+}
+
+// All entries stand for something, but one of them has the wrong size and is free.
+bool Ring::replace_a_free_one() {
+  for (std::size_t i = 0; i < extents_.count(); ++i) {
+    const auto area = extents_.area(i);
+    if (!area || !extents_.forget_free(i)) continue;
+    segment_->give_back(area->begin, area->size());
+    return true;
+  }
+  return false;
+}
+
+// Under the producers' lock: frees what the dead have left. The head is read after the owner: an
+// item that is gone by then has been taken by one who became the owner before that.
+void Ring::sweep() {
+  repair_if_needed();
+  const Position tail = this->tail();
+  os::TaskWord dead = 0;  // the last that was asked for
+  os::TaskWord alive = os::self();
+  for (std::size_t i = 0; i < extents_.count(); ++i) {
+    auto& extent = extents_[i];
+    os::TaskWord owner = extent.owner.load(std::memory_order_acquire);
+    if (owner == 0 || owner == alive) continue;
+    if (owner != dead && !os::is_dead(owner)) {
+      alive = owner;
+      continue;
+    }
+    dead = owner;
+    if (Extents::is_in(extent, head(), tail)) continue;
+    extent.owner.compare_exchange_strong(owner, 0, std::memory_order_acq_rel);
+  }
+}
+
+// Memory that is warm serves the next; where nobody comes it goes, as that of the blocks does.
+void Ring::take_back(std::size_t index) noexcept {
+  try {
+    extents_.free(index, os::self());
+    give_back_if_drained();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): os::self() has been asked before
+  }
+}
+
+}  // namespace shoal::ring
