@@ -29,12 +29,6 @@ class OnReturn {
   Body body_;
 };
 
-std::uint64_t size_of(Parts payload) noexcept {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
-  return bytes;
-}
-
 }  // namespace
 
 bool Ring::put_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done) {

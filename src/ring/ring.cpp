@@ -97,8 +97,7 @@ Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Pa
 
 // The size of an item that can be put; what cannot is said before the lock is taken.
 std::uint64_t Ring::check(Parts payload, const Parcel* parcel) const {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
+  const std::uint64_t bytes = size_of(payload);
   if (bytes > kMostBytes) {
     throw OutOfMemory("an item of " + std::to_string(bytes) + " bytes is too large for " +
                       segment_->label() + ": the most is " + std::to_string(kMostBytes));
@@ -113,8 +112,7 @@ std::uint64_t Ring::check(Parts payload, const Parcel* parcel) const {
 }
 
 bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
+  const std::uint64_t bytes = size_of(payload);
   return put_until(deadline, bytes, [&](const Patience& patience) {
     return try_put(payload, encoding, patience, parcel);
   });

@@ -59,6 +59,13 @@ namespace shoal::ring {
 /// A payload is given in parts, so that no caller has to join them first.
 using Parts = std::span<const std::span<const std::byte>>;
 
+/// Bytes of all parts.
+[[nodiscard]] inline std::uint64_t size_of(Parts payload) noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  return bytes;
+}
+
 enum class Put : std::uint8_t {
   kDone,
   kFull,    ///< max_items are in it, or one more would be more than max_bytes
