@@ -8,13 +8,16 @@
 #include <numeric>
 #include <optional>
 #include <ranges>
+#include <shoal/error.hpp>
 #include <shoal/lock.hpp>
 #include <shoal/process.hpp>
 #include <shoal/queue.hpp>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "channel/queue_core.hpp"
 #include "support/board.hpp"
 #include "support/children.hpp"
 #include "support/start_methods.hpp"
@@ -168,6 +171,31 @@ TEST(QueueBatch, leaves_the_others_where_one_is_of_another_type) {
   EXPECT_THROW(queue.get_many_into(all, kAll), shoal::PickleError);
   EXPECT_EQ(all, (std::vector{1, 2}));
   EXPECT_TRUE(queue.empty());
+}
+
+// So large that it is taken by itself, behind a batch.
+TEST(QueueBatch, says_what_was_wrong_with_an_item_that_it_took) {
+  const std::string large(100'000, 'x');
+  const auto part = std::as_bytes(std::span(large));
+  Queue<int> queue;
+  queue.put(1);
+  queue.core()->ring().put({&part, 1}, shoal::ring::Encoding{77}, shoal::os::Deadline::never());
+  queue.put(2);
+  std::vector<int> all;
+  EXPECT_THROW(queue.get_many_into(all, kAll), shoal::Damaged);
+  EXPECT_EQ(all, std::vector{1});
+  EXPECT_EQ(queue.get_many(kAll), std::vector{2}) << "that one was taken, and no other";
+}
+
+TEST(QueueBatch, leaves_large_ones_of_another_type_to_nobody) {
+  Queue<shoal::Object> objects;
+  objects.put_many(std::vector<shoal::Object>{
+      shoal::Object(1), shoal::Object(std::string(100'000, 'x')), shoal::Object(2)});
+  Queue<int> queue(objects.core());
+  std::vector<int> all;
+  EXPECT_THROW(queue.get_many_into(all, kAll), shoal::PickleError);
+  EXPECT_EQ(all, std::vector{1});
+  EXPECT_EQ(queue.get_many(kAll), std::vector{2});
 }
 
 TEST(QueueBatch, takes_what_was_there_however_quick_producers_are) {

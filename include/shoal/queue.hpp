@@ -3,6 +3,8 @@
 
 #include <shoal/buffer.hpp>
 #include <shoal/codec.hpp>
+#include <shoal/queue_base.hpp>
+#include <shoal/queue_item.hpp>
 #include <shoal/wait.hpp>
 
 #include <algorithm>
@@ -11,190 +13,16 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <ranges>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace shoal {
-
-namespace channel {
-class QueueCore;
-}
-namespace os {
-class Fd;
-}
-namespace ring {
-enum class Encoding : std::uint8_t;
-struct Record;
-}  // namespace ring
-
-struct QueueOptions {
-  /// Most items in it; put waits beyond. 0 or less: no limit.
-  std::ptrdiff_t maxsize = 0;
-  /// Where unrelated programs of this user open it; it then lives until unlink(). Empty: none.
-  std::string name = {};
-  /// Most bytes of all items in it, as they travel; put waits beyond, and throws
-  /// std::invalid_argument for one that is larger. 0: no limit but half of the memory that machine
-  /// and memory cgroup have left; beyond that, put throws OutOfMemory.
-  std::size_t max_bytes = 0;
-};
-
-/// What all queues share, whatever they carry. Use Queue<T>.
-class QueueBase {
- public:
-  /// Items in it: exact for every put and get that has returned, also after any death.
-  [[nodiscard]] std::size_t qsize() const;
-  [[nodiscard]] bool empty() const;
-  [[nodiscard]] bool full() const;
-  /// This process uses it no longer: put and get throw ClosedError. What was put stays for others,
-  /// and a child of this process may use it, however it is started.
-  void close() noexcept;
-  [[nodiscard]] bool closed() const noexcept;
-  /// From now on put throws ShutDown, and get does so where nothing is left, in all processes, and
-  /// also in those that wait by now. Nobody needs to be told by an item that there are no more.
-  /// `immediate`: what is in it is dropped, so that get throws at once.
-  void shutdown(bool immediate = false) const;
-  /// A descriptor for poll, epoll and the like: it can be read from while get would not wait, and
-  /// at times an instant longer or before, so go on with try_get. It belongs to the queue and is
-  /// not to be read from or closed. A queue that was asked for it once works a little more at each
-  /// put to an empty one, in all processes.
-  /// std::invalid_argument where the queue has a name or was attached by its first descriptor
-  /// alone.
-  [[nodiscard]] int fileno() const;
-  /// Waits until get would not wait; takes nothing, so that another may be quicker.
-  void wait_readable() const { static_cast<void>(wait_readable_within(kForever)); }
-  /// False where that is not so after `timeout`.
-  template <class Rep, class Period>
-  [[nodiscard]] bool wait_readable_for(const std::chrono::duration<Rep, Period>& timeout) const {
-    return wait_readable_within(detail::to_nanoseconds(timeout));
-  }
-  /// Empty for a nameless one.
-  [[nodiscard]] std::string name() const;
-  /// Most items in it; 0: no limit.
-  [[nodiscard]] std::size_t maxsize() const noexcept;
-  /// Most bytes of them; 0: no limit of its own.
-  [[nodiscard]] std::size_t max_bytes() const noexcept;
-  /// The descriptor of its memory, for a program that inherits it and calls attach(). It stays the
-  /// queue's and is closed on exec unless duplicated.
-  [[nodiscard]] int descriptor() const noexcept;
-  /// The same with those of the sockets through which handles travel, for attach() of all three; of
-  /// a queue that has none (one with a name, or attached without them) the first alone.
-  [[nodiscard]] std::vector<int> descriptors() const;
-  /// Removes the name; those who have the queue keep it. Throws NameMissing.
-  static void unlink(const std::string& name);
-
-  /// Two handles of the same queue are equal.
-  friend bool operator==(const QueueBase& a, const QueueBase& b) noexcept;
-
-  /// For the other layers of this library.
-  explicit QueueBase(std::shared_ptr<channel::QueueCore> core) noexcept;
-  [[nodiscard]] const std::shared_ptr<channel::QueueCore>& core() const noexcept { return core_; }
-
- protected:
-  using Nanoseconds = std::chrono::nanoseconds;
-  static constexpr Nanoseconds kForever = Nanoseconds::max();
-
-  /// What a record's bytes are (the ring's encoding byte).
-  enum class Raw : std::uint8_t { kPickle = 0, kInt64 = 1, kUint64 = 2, kFloat64 = 3 };
-
-  /// One of several items that are sent, or were received: where it stands among the bytes.
-  struct Slice {
-    std::size_t offset = 0;
-    std::size_t size = 0;
-    Raw raw = Raw::kPickle;
-  };
-
-  /// What is left of a timeout.
-  class TimeLeft {
-   public:
-    explicit TimeLeft(Nanoseconds timeout) noexcept
-        : timeout_(timeout), start_(timeout == kForever ? Clock::time_point() : Clock::now()) {}
-    [[nodiscard]] Nanoseconds operator()() const noexcept {
-      if (timeout_ == kForever) return kForever;
-      return std::max(Nanoseconds::zero(), timeout_ - Nanoseconds(Clock::now() - start_));
-    }
-
-   private:
-    using Clock = std::chrono::steady_clock;
-    Nanoseconds timeout_;
-    Clock::time_point start_;
-  };
-
-  /// What a thread sends or has received: bytes, and the descriptors of the handles among them. One
-  /// of this thread's, or a fresh one while that is in use (a codec may use a queue).
-  class Freight {
-   public:
-    Freight();
-    ~Freight();
-    Freight(const Freight&) = delete;
-    Freight& operator=(const Freight&) = delete;
-    /// Where an item is encoded; handles find their way by themselves.
-    ByteBuffer& bytes() noexcept;
-    /// Several items among the bytes.
-    std::vector<Slice>& slices() noexcept;
-    [[nodiscard]] bool carries_handles() const noexcept;
-    struct State;
-
-   private:
-    friend class QueueBase;
-    void arrives(std::vector<os::Fd> fds);
-    State* state_;
-  };
-
-  QueueBase(const QueueOptions& options, bool joinable = false);
-  static std::shared_ptr<channel::QueueCore> open_core(const std::string& name);
-  static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors,
-                                                         bool joinable = false);
-
-  bool send(std::span<const std::byte> bytes, Raw raw, Nanoseconds timeout) const;
-  bool send(Freight& pickled, Nanoseconds timeout) const;
-  /// The bytes of the item, which stay in `into`; nothing where the timeout passed.
-  std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
-                                                    Nanoseconds timeout) const;
-
-  /// A string or a bytes object, which is not copied before.
-  bool send_content(Kind kind, std::span<const std::byte> content, Nanoseconds timeout) const;
-  /// Where the content of one goes: makes `object` as large as that, and says where it is.
-  struct Vessel {
-    void* object;
-    std::span<std::byte> (*resize)(void* object, std::size_t size);
-  };
-  enum class Came : std::uint8_t { kNothing, kContent, kOther };
-  /// kOther: as receive() does it, in `into` and `bytes`.
-  Came receive_content(Kind kind, const Vessel& vessel, Freight& into,
-                       std::span<const std::byte>& bytes, Raw& raw, Nanoseconds timeout) const;
-  /// Sends the slices of a freight, or numbers of 8 bytes, one after another. False where the
-  /// timeout passed before all were `sent`.
-  bool send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const;
-  bool send_numbers(std::span<const std::byte> numbers, Raw raw, Nanoseconds timeout,
-                    std::size_t& sent) const;
-  /// Takes the slices of one hold of the lock, at most `most`; only the `first` time it waits. None
-  /// where nothing came.
-  std::size_t receive_many(Freight& into, std::size_t most, bool first, Nanoseconds timeout) const;
-
-  /// Throws Damaged where an item of that size cannot be of that form.
-  void check_form(Raw raw, std::size_t size) const;
-
-  void check_joinable() const;
-  void end_item() const;
-  [[nodiscard]] bool join_within(Nanoseconds timeout) const;
-
- private:
-  [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
-  template <class Get>
-  std::size_t receive_one_of_many(Freight& into, Get get) const;
-  template <class Get>
-  std::optional<std::span<const std::byte>> receive_by(Freight& into, Raw& raw, Get get) const;
-  std::span<const std::byte> received(Freight& into, ring::Record& record, Raw& raw) const;
-  std::shared_ptr<channel::QueueCore> core_;
-};
 
 /// multiprocessing.Queue: first in first out, for any number of producers and consumers, in C++
 /// and in Python. T is anything that codec.hpp knows; numbers travel raw, the rest as pickle, and
@@ -293,27 +121,16 @@ class Queue : public QueueBase {
   Queue(const QueueOptions& options, bool joinable) : QueueBase(options, joinable) {}
 
  private:
-  static constexpr bool kIsInteger = std::integral<T> && !std::same_as<T, bool>;
-  static constexpr bool kIsRaw = kIsInteger || std::floating_point<T>;
-  static constexpr bool kIsContent = std::same_as<T, std::string> || std::same_as<T, Bytes>;
-  static constexpr Kind kContentKind = std::same_as<T, Bytes> ? Kind::bytes : Kind::string;
-
-  // The number as which a number travels, and what it is then.
-  using Wide =
-      std::conditional_t<std::floating_point<T>, double,
-                         std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>;
-  static constexpr Raw kRaw = std::floating_point<T> ? Raw::kFloat64
-                              : std::is_signed_v<T>  ? Raw::kInt64
-                                                     : Raw::kUint64;
+  using Item = detail::QueueItem<T>;
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kGathered = 64UL * 1024;  // bytes
 
   bool put_within(const T& item, Nanoseconds timeout) {
-    if constexpr (kIsRaw) {
-      const auto number = static_cast<Wide>(item);
-      return send(std::as_bytes(std::span(&number, 1)), kRaw, timeout);
-    } else if constexpr (kIsContent) {
-      return send_content(kContentKind, std::as_bytes(std::span(item)), timeout);
+    if constexpr (Item::kIsNumber) {
+      const auto number = static_cast<typename Item::Wide>(item);
+      return send(std::as_bytes(std::span(&number, 1)), Item::kRaw, timeout);
+    } else if constexpr (Item::kIsContent) {
+      return send_content(Item::kContentKind, std::as_bytes(std::span(item)), timeout);
     } else {
       Freight freight;
       dumps(item, freight.bytes());
@@ -342,13 +159,14 @@ class Queue : public QueueBase {
 
   template <class At, class End>
   bool put_batch(At& at, End end, bool& alone, Nanoseconds timeout, std::size_t& sent) {
-    if constexpr (kIsRaw) {
-      std::array<Wide, kBatch> numbers;
+    if constexpr (Item::kIsNumber) {
+      std::array<typename Item::Wide, kBatch> numbers;
       std::size_t count = 0;
       for (; at != end && count < kBatch; ++at) {
-        numbers[count++] = static_cast<Wide>(static_cast<const T&>(*at));
+        numbers[count++] = static_cast<typename Item::Wide>(static_cast<const T&>(*at));
       }
-      return send_numbers(std::as_bytes(std::span(numbers.data(), count)), kRaw, timeout, sent);
+      return send_numbers(std::as_bytes(std::span(numbers.data(), count)), Item::kRaw, timeout,
+                          sent);
     } else {
       Freight freight;
       std::vector<Slice>& slices = freight.slices();
@@ -409,7 +227,7 @@ class Queue : public QueueBase {
     for (const Slice& slice : freight.slices()) {
       try {
         check_form(slice.raw, slice.size);
-        items.push_back(decoded(bytes.subspan(slice.offset, slice.size), slice.raw));
+        items.push_back(Item::decoded(bytes.subspan(slice.offset, slice.size), slice.raw));
       } catch (...) {
         if (!error) error = std::current_exception();
       }
@@ -419,7 +237,7 @@ class Queue : public QueueBase {
   }
 
   std::optional<T> get_within(Nanoseconds timeout) {
-    if constexpr (kIsContent) {
+    if constexpr (Item::kIsContent) {
       T item;
       if (!get_into_within(item, timeout)) return std::nullopt;
       return item;
@@ -428,18 +246,18 @@ class Queue : public QueueBase {
       Raw raw{};
       const auto bytes = receive(freight, raw, timeout);
       if (!bytes) return std::nullopt;
-      return decoded(*bytes, raw);
+      return Item::decoded(*bytes, raw);
     }
   }
 
   bool get_into_within(T& item, Nanoseconds timeout) {
-    if constexpr (kIsContent) {
+    if constexpr (Item::kIsContent) {
       Freight freight;
       Raw raw{};
       std::span<const std::byte> bytes;
       const auto came =
-          receive_content(kContentKind, {&item, &resize}, freight, bytes, raw, timeout);
-      if (came == Came::kOther) item = decoded(bytes, raw);
+          receive_content(Item::kContentKind, {&item, &resize}, freight, bytes, raw, timeout);
+      if (came == Came::kOther) item = Item::decoded(bytes, raw);
       return came != Came::kNothing;
     } else {
       auto got = get_within(timeout);
@@ -453,27 +271,6 @@ class Queue : public QueueBase {
     if (content.capacity() < size) content = T();  // nothing of it is to be moved
     content.resize(size);
     return std::as_writable_bytes(std::span(content));
-  }
-
-  static T decoded(std::span<const std::byte> bytes, Raw raw) {
-    switch (raw) {
-      case Raw::kPickle: return loads<T>(bytes);
-      case Raw::kInt64: return from_number<std::int64_t>(bytes);
-      case Raw::kUint64: return from_number<std::uint64_t>(bytes);
-      default: return from_number<double>(bytes);
-    }
-  }
-
-  // A number of the other kind or another size goes the long way, which checks its range.
-  template <class Number>
-  static T from_number(std::span<const std::byte> bytes) {
-    Number number{};
-    std::memcpy(&number, bytes.data(), sizeof number);
-    if constexpr (std::same_as<T, Number>) {
-      return number;
-    } else {
-      return decode<T>(Object(number));
-    }
   }
 };
 

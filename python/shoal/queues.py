@@ -177,6 +177,8 @@ class Queue(_Shared, Generic[T]):
     it reachable by unrelated programs of this user; it then lives until `unlink`.
     """
 
+    _joinable = False
+
     def __init__(
         self,
         maxsize: int = 0,
@@ -185,7 +187,7 @@ class Queue(_Shared, Generic[T]):
         name: str | None = None,
         max_bytes: int = 0,
     ) -> None:
-        super().__init__(maxsize, name, False, max_bytes)
+        super().__init__(maxsize, name, self._joinable, max_bytes)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -227,15 +229,7 @@ class JoinableQueue(Queue[T]):
     go on.
     """
 
-    def __init__(
-        self,
-        maxsize: int = 0,
-        *,
-        ctx: context.BaseContext | None = None,
-        name: str | None = None,
-        max_bytes: int = 0,
-    ) -> None:
-        _core.Queue.__init__(self, maxsize, name, True, max_bytes)
+    _joinable = True
 
     def task_done(self) -> None:
         """An item that was taken, by whomever, is done. ValueError where all are."""

@@ -63,6 +63,25 @@ Number number_in(std::span<const std::byte> bytes) noexcept {
   return number;
 }
 
+PyObject* read(std::span<const std::byte> bytes, ring::Record& record) {
+  switch (record.encoding) {
+    case ring::Encoding::kParcel: return unpacked(bytes, record);
+    case ring::Encoding::kPickle: return unpickled(bytes);
+    case ring::Encoding::kInt64:
+      if (bytes.size() == 8) return PyLong_FromLongLong(number_in<long long>(bytes));
+      break;
+    case ring::Encoding::kUint64:
+      if (bytes.size() == 8) return PyLong_FromUnsignedLongLong(number_in<std::uint64_t>(bytes));
+      break;
+    case ring::Encoding::kFloat64:
+      if (bytes.size() == 8) return PyFloat_FromDouble(number_in<double>(bytes));
+      break;
+  }
+  PyErr_SetString(PyExc_ValueError,
+                  "an item of unknown form: written by another version of shoal?");
+  return nullptr;
+}
+
 }  // namespace
 
 bool find_unpickler() {
@@ -88,11 +107,7 @@ Payload::~Payload() {
   if (has_buffer_) PyBuffer_Release(&buffer_);
 }
 
-std::size_t Payload::bytes() const noexcept {
-  std::size_t sum = 0;
-  for (const auto& part : parts()) sum += part.size();
-  return sum;
-}
+std::size_t Payload::bytes() const noexcept { return ring::size_of(parts()); }
 
 bool Payload::set(PyObject* object) {
   if (PyLong_CheckExact(object)) return set_integer(object);
@@ -201,23 +216,12 @@ PyObject* unship(PyObject*, PyObject* index) {
   }
 }
 
-PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record) {
-  switch (record.encoding) {
-    case ring::Encoding::kParcel: return unpacked(bytes, record);
-    case ring::Encoding::kPickle: return unpickled(bytes);
-    case ring::Encoding::kInt64:
-      if (bytes.size() == 8) return PyLong_FromLongLong(number_in<long long>(bytes));
-      break;
-    case ring::Encoding::kUint64:
-      if (bytes.size() == 8) return PyLong_FromUnsignedLongLong(number_in<std::uint64_t>(bytes));
-      break;
-    case ring::Encoding::kFloat64:
-      if (bytes.size() == 8) return PyFloat_FromDouble(number_in<double>(bytes));
-      break;
+PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record) noexcept {
+  try {
+    return read(bytes, record);
+  } catch (...) {
+    return raise_current_exception();
   }
-  PyErr_SetString(PyExc_ValueError,
-                  "an item of unknown form: written by another version of shoal?");
-  return nullptr;
 }
 
 }  // namespace shoal::python

@@ -58,9 +58,9 @@ class Payload {
   ring::Parcel parcel_;
 };
 
-/// The object that a record's bytes stand for: a new reference, or nullptr with an error set.
-/// Takes the descriptors of the record.
-PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record);
+/// The object that a record's bytes stand for: a new reference, or nullptr with an error set, also
+/// where memory runs out, as the item was taken. Takes the descriptors of the record.
+PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record) noexcept;
 
 /// _unship(index): a descriptor of the caller's own, of the item that this thread is unpickling.
 PyObject* unship(PyObject* module, PyObject* index);

@@ -394,6 +394,20 @@ def test_pickling_may_use_the_queue_in_batches() -> None:
     assert queue.get_many(9) == [1, "outside", 2]
 
 
+def no_memory(content: bytes) -> None:
+    raise MemoryError(len(content))
+
+
+class NoMemory:
+    """A large one that finds no memory where it is unpickled."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __reduce__(self) -> Any:
+        return no_memory, (bytes(self.size),)
+
+
 def put_again() -> str:
     PutsAgain.queue.put(PutsAgain())
     return "again"
@@ -438,6 +452,14 @@ def test_unpickling_may_use_the_queue_in_batches() -> None:
 
 
 # ---------------------------------------------------------------- errors of the next item
+
+
+def test_what_is_wrong_with_an_item_that_was_taken_by_itself_is_told(queue: Any) -> None:
+    queue.put_many([1, NoMemory(200_000), 2])
+    with pytest.raises(MemoryError) as caught:
+        queue.get_many(10)
+    assert getattr(caught.value, "items", None) == [1, 2]
+    assert queue.empty()
 
 
 def test_what_was_taken_is_not_lost_where_the_next_item_has_no_room_for_its_handles() -> None:

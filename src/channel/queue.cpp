@@ -5,15 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include "channel/freight.hpp"
 #include "channel/queue_core.hpp"
 #include "pickle/utf8.hpp"
 #include "pickle/wrapped.hpp"
-#include "shm/shipment.hpp"
 
 namespace shoal {
 namespace {
 
-constexpr std::size_t kMostKept = 64U << 20U;
 constexpr std::size_t kLeastRoom = 1024;
 constexpr std::size_t kLeastRoomForMany = 64UL * 1024;
 constexpr std::size_t kNumbersAtOnce = 64;
@@ -45,54 +44,6 @@ os::Deadline deadline_of(std::chrono::nanoseconds timeout) {
 }
 
 }  // namespace
-
-// One of a thread is used again and again, but not what a huge item has blown up. A shipment is in
-// progress for as long as it is in use: handles add their descriptors to it, or find them there.
-struct QueueBase::Freight::State {
-  ByteBuffer buffer;
-  std::vector<Slice> slices;
-  shm::Shipment shipment;
-  std::optional<shm::Shipment::Scope> scope;
-  bool of_thread = false;
-  bool in_use = false;
-
-  static State& own() {
-    thread_local State state;
-    state.of_thread = true;
-    return state;
-  }
-};
-
-QueueBase::Freight::Freight() {
-  State& own = State::own();
-  state_ = own.in_use ? new State : &own;
-  state_->in_use = true;
-  state_->buffer.clear();
-  state_->slices.clear();
-  state_->scope.emplace(state_->shipment);
-}
-
-QueueBase::Freight::~Freight() {
-  state_->scope.reset();
-  if (!state_->of_thread) {
-    delete state_;
-    return;
-  }
-  if (!state_->shipment.fds().empty()) state_->shipment = {};
-  if (state_->buffer.capacity() > kMostKept) state_->buffer = ByteBuffer();
-  state_->in_use = false;
-}
-
-ByteBuffer& QueueBase::Freight::bytes() noexcept { return state_->buffer; }
-
-std::vector<QueueBase::Slice>& QueueBase::Freight::slices() noexcept { return state_->slices; }
-bool QueueBase::Freight::carries_handles() const noexcept {
-  return !state_->shipment.fds().empty();
-}
-
-void QueueBase::Freight::arrives(std::vector<os::Fd> fds) {
-  state_->shipment = shm::Shipment(std::move(fds));
-}
 
 QueueBase::QueueBase(const QueueOptions& options, bool joinable)
     : core_(make_core(options, joinable)) {}
@@ -170,6 +121,7 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
   }
   buffer.resize_uninitialized(record.bytes);
   bytes = received(into, record, raw);
+  check_form(raw, bytes.size());
   const auto scalar = raw == Raw::kPickle ? pickle::scan_scalar(bytes) : std::nullopt;
   if (!scalar || scalar->kind != kind) return Came::kOther;
   const auto content = vessel.resize(vessel.object, scalar->bytes.size());
@@ -186,7 +138,6 @@ std::span<const std::byte> QueueBase::received(Freight& into, ring::Record& reco
     return into.state_->buffer.view().subspan(sizeof(ring::Parcel::number));
   }
   raw = static_cast<Raw>(record.encoding);
-  check_form(raw, record.bytes);
   return into.state_->buffer.view();
 }
 
@@ -229,9 +180,11 @@ bool QueueBase::send_numbers(std::span<const std::byte> numbers, Raw raw, Nanose
 std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw& raw,
                                                              Nanoseconds timeout) const {
   const os::Deadline deadline = deadline_of(timeout);
-  return receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
+  const auto bytes = receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
     return core_->ring().get(room, record, deadline);
   });
+  if (bytes) check_form(raw, bytes->size());
+  return bytes;
 }
 
 template <class Get>
@@ -256,7 +209,7 @@ std::optional<std::span<const std::byte>> QueueBase::receive_by(Freight& into, R
 template <class Get>
 std::size_t QueueBase::receive_one_of_many(Freight& into, Get get) const {
   Raw raw{};
-  const auto bytes = receive_by(into, raw, get);
+  const auto bytes = receive_by(into, raw, get);  // its form is checked with that of the others
   if (!bytes) return 0;
   const auto offset = static_cast<std::size_t>(bytes->data() - into.state_->buffer.data());
   into.state_->slices.push_back({offset, bytes->size(), raw});

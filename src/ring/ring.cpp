@@ -82,12 +82,6 @@ Ring::Ring(std::shared_ptr<shm::Segment> segment)
 
 // ------------------------------------------------------------------ put
 
-std::uint64_t size_of(Parts payload) noexcept {
-  std::uint64_t bytes = 0;
-  for (const auto& part : payload) bytes += part.size();
-  return bytes;
-}
-
 Put Ring::try_put(Parts payload, Encoding encoding, const Patience& patience, Parcel* parcel) {
   const std::uint64_t bytes = size_of(payload);
   check(bytes, parcel);

@@ -62,7 +62,13 @@ namespace shoal::ring {
 
 /// A payload is given in parts, so that no caller has to join them first.
 using Parts = std::span<const std::span<const std::byte>>;
-std::uint64_t size_of(Parts payload) noexcept;
+
+/// Bytes of all parts.
+[[nodiscard]] inline std::uint64_t size_of(Parts payload) noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& part : payload) bytes += part.size();
+  return bytes;
+}
 
 /// A payload of this size and more stands in an extent: it is copied outside of the locks, and can
 /// be read where it stands.
