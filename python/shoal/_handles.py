@@ -11,7 +11,7 @@ import io
 import os
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import context, reduction
 from typing import Any
@@ -102,8 +102,8 @@ def _classes() -> dict[str, Any]:
 class Pickler(reduction.ForkingPickler):
     """Pickles an item of a queue, and gathers the descriptors of the handles in it."""
 
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
+    def __init__(self, file: io.BytesIO, out_of_band: Callable[[Any], bool]) -> None:
+        super().__init__(file, 5, True, out_of_band)
         self.indices: dict[int, int] = {}
         self.handles: list[Any] = []  # kept until the item is sent: the descriptors are theirs
 
@@ -123,10 +123,29 @@ class Pickler(reduction.ForkingPickler):
         return arrive, (name, *cls._parts_of(state))
 
 
+# Buffers of so many bytes travel beside the pickle, smaller ones in it.
+_OUT_OF_BAND_FROM = 16 * 1024
+
+
 def dumps(obj: Any) -> Any:
-    """The pickle of an item, or a tuple: that, its descriptors, and what keeps them open."""
+    """The pickle of an item, or a tuple of four.
+
+    The pickle, its descriptors, what keeps them open, and the buffers that are not in the pickle.
+    """
     buffer = io.BytesIO()
-    pickler = Pickler(buffer)
+    buffers: list[memoryview] = []
+
+    def out_of_band(part: Any) -> bool:  # not a method, which would lead back to the pickler
+        try:
+            raw: memoryview = part.raw()
+        except BufferError:  # in pieces
+            return True
+        if raw.nbytes < _OUT_OF_BAND_FROM:
+            return True
+        buffers.append(raw)
+        return False
+
+    pickler = Pickler(buffer, out_of_band)
     try:
         pickler.dump(obj)
         handles, indices = pickler.handles, pickler.indices
@@ -134,7 +153,14 @@ def dumps(obj: Any) -> Any:
         # Tracebacks that an item keeps lead here, and early releases of Python 3.11 free no pickler
         # in such a circle.
         del pickler
-    return (buffer.getbuffer(), tuple(indices), handles) if handles else buffer.getbuffer()
+    if handles or buffers:
+        return buffer.getbuffer(), tuple(indices), handles, buffers
+    return buffer.getbuffer()
+
+
+def buffer(data: Any) -> Any:
+    """What a loan is where it arrives: its bytes."""
+    return data
 
 
 def arrive(name: str, *parts: Any) -> Any:

@@ -1,8 +1,9 @@
 // shoal._core: what the Python package takes from the core.
 #include <nanobind/nanobind.h>
 
-#include "pickler.hpp"
+#include "extent.hpp"
 #include "python.hpp"
+#include "unpickler.hpp"
 
 namespace nb = nanobind;
 
@@ -26,8 +27,10 @@ NB_MODULE(_core, module) {
   add_type(module, "Barrier", make_barrier_type(module.ptr()));
   add_type(module, "Condition", make_condition_type(module.ptr()));
   add_type(module, "Event", make_event_type(module.ptr()));
+  add_type(module, "Loan", make_loan_type(module.ptr()));
   add_type(module, "Lock", make_lock_type(module.ptr()));
   add_type(module, "Queue", make_queue_type(module.ptr()));
   add_type(module, "RLock", make_rlock_type(module.ptr()));
   add_type(module, "Semaphore", make_semaphore_type(module.ptr()));
+  add_type(module, "View", make_view_type(module.ptr()));
 }

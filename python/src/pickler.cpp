@@ -1,14 +1,9 @@
 #include "pickler.hpp"
 
-#include <cstdint>
 #include <cstring>
-#include <shoal/pickle.hpp>
 #include <utility>
-#include <vector>
 
-#include "os/fd.hpp"
 #include "pickle/wrapped.hpp"
-#include "shm/shipment.hpp"
 
 namespace shoal::python {
 
@@ -23,73 +18,12 @@ constexpr unsigned char kNewFalse = 0x89;
 constexpr unsigned char kStop = '.';
 
 PyObject* dumps_function = nullptr;  // shoal._handles.dumps, found when first used
-PyObject* loads_function = nullptr;  // pickle.loads
 
 std::span<const std::byte> span_of(const void* data, std::size_t size) noexcept {
   return {static_cast<const std::byte*>(data), size};
 }
 
-PyObject* object_from_scalar(const pickle::Scalar& scalar) {
-  const auto* data = reinterpret_cast<const char*>(scalar.bytes.data());
-  const auto size = static_cast<Py_ssize_t>(scalar.bytes.size());
-  switch (scalar.kind) {
-    case Kind::none: Py_RETURN_NONE;
-    case Kind::boolean: return PyBool_FromLong(scalar.integer != 0 ? 1 : 0);
-    case Kind::integer: return PyLong_FromLongLong(scalar.integer);
-    case Kind::real: return PyFloat_FromDouble(scalar.real);
-    case Kind::string: return PyUnicode_DecodeUTF8(data, size, "surrogatepass");
-    case Kind::bytes: return PyBytes_FromStringAndSize(data, size);
-    default: return nullptr;
-  }
-}
-
-PyObject* unpickled(std::span<const std::byte> bytes) {
-  if (const auto scalar = pickle::scan_scalar(bytes)) return object_from_scalar(*scalar);
-  auto* data = const_cast<char*>(reinterpret_cast<const char*>(bytes.data()));
-  const Ref view(PyMemoryView_FromMemory(data, static_cast<Py_ssize_t>(bytes.size()), PyBUF_READ));
-  return view ? PyObject_CallOneArg(loads_function, view.get()) : nullptr;
-}
-
-PyObject* unpacked(std::span<const std::byte> bytes, ring::Record& record) {
-  shm::Shipment shipment(std::move(record.fds));
-  const shm::Shipment::Scope scope(shipment);
-  return unpickled(bytes.subspan(sizeof(ring::Parcel::number)));
-}
-
-template <class Number>
-Number number_in(std::span<const std::byte> bytes) noexcept {
-  Number number{};
-  std::memcpy(&number, bytes.data(), sizeof number);
-  return number;
-}
-
-PyObject* read(std::span<const std::byte> bytes, ring::Record& record) {
-  switch (record.encoding) {
-    case ring::Encoding::kParcel: return unpacked(bytes, record);
-    case ring::Encoding::kPickle: return unpickled(bytes);
-    case ring::Encoding::kInt64:
-      if (bytes.size() == 8) return PyLong_FromLongLong(number_in<long long>(bytes));
-      break;
-    case ring::Encoding::kUint64:
-      if (bytes.size() == 8) return PyLong_FromUnsignedLongLong(number_in<std::uint64_t>(bytes));
-      break;
-    case ring::Encoding::kFloat64:
-      if (bytes.size() == 8) return PyFloat_FromDouble(number_in<double>(bytes));
-      break;
-  }
-  PyErr_SetString(PyExc_ValueError,
-                  "an item of unknown form: written by another version of shoal?");
-  return nullptr;
-}
-
 }  // namespace
-
-bool find_unpickler() {
-  const Ref pickle(PyImport_ImportModule("pickle"));
-  if (!pickle) return false;
-  loads_function = PyObject_GetAttrString(pickle.get(), "loads");
-  return loads_function != nullptr;
-}
 
 // It needs this module, so it cannot be there when this one is made.
 PyObject* pickled_by_python(PyObject* object) {
@@ -102,12 +36,17 @@ PyObject* pickled_by_python(PyObject* object) {
   return PyObject_CallOneArg(dumps_function, object);
 }
 
-Payload::Payload() = default;
 Payload::~Payload() {
-  if (has_buffer_) PyBuffer_Release(&buffer_);
+  for (Py_buffer& buffer : held_) PyBuffer_Release(&buffer);
+  if (loan_) reinterpret_cast<PyLoan*>(owner_.get())->core = std::move(loan_);
 }
 
-std::size_t Payload::bytes() const noexcept { return ring::size_of(parts()); }
+std::size_t Payload::bytes() const noexcept { return loan_ ? loan_bytes_ : ring::size_of(parts()); }
+
+bool Payload::put(os::Deadline deadline) {
+  if (loan_) return loan_.put(loan_bytes_, deadline);
+  return queue_.ring().put(parts(), encoding_, deadline, parcel());
+}
 
 bool Payload::set(PyObject* object) {
   if (PyLong_CheckExact(object)) return set_integer(object);
@@ -125,28 +64,28 @@ bool Payload::set(PyObject* object) {
     short_pickle(object == Py_None ? kNone : object == Py_True ? kNewTrue : kNewFalse);
     return true;
   }
-  return set_pickled(object);
+  return is_loan(object) ? set_loan(object) : set_pickled(object);
 }
 
 void Payload::number(ring::Encoding encoding, const void* value) noexcept {
   encoding_ = encoding;
   std::memcpy(prefix_.data(), value, 8);
-  parts_[0] = span_of(prefix_.data(), 8);
-  count_ = 1;
+  few_[0] = span_of(prefix_.data(), 8);
+  parts_ = std::span(few_).first(1);
 }
 
 void Payload::short_pickle(unsigned char opcode) noexcept {
   prefix_ = {kProto, kProtocol, opcode, kStop};
-  parts_[0] = span_of(prefix_.data(), 4);
-  count_ = 1;
+  few_[0] = span_of(prefix_.data(), 4);
+  parts_ = std::span(few_).first(1);
 }
 
 void Payload::wrapped(Kind kind, const void* data, std::size_t size, PyObject* owner) noexcept {
   owner_ = Ref(Py_NewRef(owner));
   const pickle::Prefix prefix = pickle::prefix_for(kind, size);
   std::memcpy(prefix_.data(), prefix.bytes.data(), prefix.size);
-  parts_ = {span_of(prefix_.data(), prefix.size), span_of(data, size), std::span(&pickle::kEnd, 1)};
-  count_ = 3;
+  few_ = {span_of(prefix_.data(), prefix.size), span_of(data, size), std::span(&pickle::kEnd, 1)};
+  parts_ = few_;
 }
 
 bool Payload::set_integer(PyObject* object) {
@@ -169,59 +108,113 @@ bool Payload::set_string(PyObject* object) {
   return true;
 }
 
+// A large one is a buffer of its own, so that it can be read where it stands.
 void Payload::set_bytes(PyObject* object) {
-  wrapped(Kind::bytes, PyBytes_AS_STRING(object),
-          static_cast<std::size_t>(PyBytes_GET_SIZE(object)), object);
+  const void* data = PyBytes_AS_STRING(object);
+  const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(object));
+  if (size < ring::kFarFrom) return wrapped(Kind::bytes, data, size, object);
+  owner_ = Ref(Py_NewRef(object));
+  buffers_.push_back(span_of(data, size));
+  bundle(pickle::kLonePickle);
+}
+
+// One of another queue is copied, as any buffer is.
+bool Payload::set_loan(PyObject* object) {
+  auto& loan = *reinterpret_cast<PyLoan*>(object);
+  if (!loan.core) {
+    PyErr_SetString(PyExc_ValueError, "this loan was put or released");
+    return false;
+  }
+  owner_ = Ref(Py_NewRef(object));
+  buffers_.push_back(loan.core.content());
+  if (loan.core.queue() == &queue_ && put_into_loan(loan, pickle::kLonePickle)) return true;
+  bundle(pickle::kLonePickle);
+  return true;
 }
 
 bool Payload::set_pickled(PyObject* object) {
-  const Ref pickled(pickled_by_python(object));
+  Ref pickled(pickled_by_python(object));
   if (!pickled) return false;
-  return PyTuple_Check(pickled.get()) ? set_parcel(pickled.get()) : set_buffer(pickled.get(), 0);
-}
-
-bool Payload::set_buffer(PyObject* pickled, std::size_t part) {
-  if (PyObject_GetBuffer(pickled, &buffer_, PyBUF_SIMPLE) != 0) return false;
-  has_buffer_ = true;
-  parts_.at(part) = span_of(buffer_.buf, static_cast<std::size_t>(buffer_.len));
-  count_ = part + 1;
+  if (!PyTuple_Check(pickled.get())) {
+    const auto bytes = hold(pickled.get());
+    if (bytes) set_parts(*bytes);
+    return bytes.has_value();
+  }
+  PyObject *bytes = nullptr, *fds = nullptr, *handles = nullptr, *buffers = nullptr;
+  if (PyArg_ParseTuple(pickled.get(), "OO!OO!", &bytes, &PyTuple_Type, &fds, &handles, &PyList_Type,
+                       &buffers) == 0) {
+    return false;
+  }
+  owner_ = std::move(pickled);  // the handles that own the descriptors among it
+  const auto held = hold(bytes);
+  if (!held || !hold_descriptors(fds) || !hold_all(buffers)) return false;
+  if (!buffers_.empty() && fds_.empty()) {
+    auto* loan = loan_around(&queue_, buffers_);
+    if (loan != nullptr && put_into_loan(*loan, *held)) return true;
+  }
+  if (buffers_.empty()) {
+    set_parts(*held);
+  } else {
+    bundle(*held);
+  }
   return true;
 }
 
-// The pickle, the descriptors, and the handles that own them: all kept with the tuple.
-bool Payload::set_parcel(PyObject* pickled) {
-  PyObject* fds = PyTuple_GetItem(pickled, 1);
-  if (fds == nullptr || !set_buffer(PyTuple_GET_ITEM(pickled, 0), 1)) return false;
+// nullopt with an error set.
+std::optional<std::span<const std::byte>> Payload::hold(PyObject* object) {
+  Py_buffer& buffer = held_.emplace_back();
+  if (PyObject_GetBuffer(object, &buffer, PyBUF_SIMPLE) != 0) {
+    held_.pop_back();
+    return std::nullopt;
+  }
+  return span_of(buffer.buf, static_cast<std::size_t>(buffer.len));
+}
+
+bool Payload::hold_all(PyObject* objects) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(objects); ++i) {
+    const auto bytes = hold(PyList_GET_ITEM(objects, i));
+    if (!bytes) return false;
+    buffers_.push_back(*bytes);
+  }
+  return true;
+}
+
+bool Payload::hold_descriptors(PyObject* fds) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fds); ++i) {
     fds_.push_back(static_cast<int>(PyLong_AsLong(PyTuple_GET_ITEM(fds, i))));
   }
-  owner_ = Ref(Py_NewRef(pickled));
   parcel_.fds = fds_;
-  parts_[0] = span_of(&parcel_.number, sizeof parcel_.number);
-  encoding_ = ring::Encoding::kParcel;
+  return PyErr_Occurred() == nullptr;
+}
+
+void Payload::set_parts(std::span<const std::byte> pickle) {
+  few_ = {span_of(&parcel_.number, sizeof parcel_.number), pickle};
+  const bool parcel = !fds_.empty();
+  parts_ = std::span(few_).subspan(parcel ? 0 : 1, parcel ? 2 : 1);
+  encoding_ = parcel ? ring::Encoding::kParcel : ring::Encoding::kPickle;
+}
+
+void Payload::bundle(std::span<const std::byte> pickle) {
+  const auto& parts = bundle_.emplace(buffers_, pickle).parts();
+  if (fds_.empty()) {
+    parts_ = parts;
+    encoding_ = ring::Encoding::kBundle;
+    return;
+  }
+  many_.push_back(span_of(&parcel_.number, sizeof parcel_.number));
+  many_.insert(many_.end(), parts.begin(), parts.end());
+  parts_ = many_;
+  encoding_ = ring::Encoding::kParcelBundle;
+}
+
+// The buffers stand there already. False where there is no room for the rest.
+bool Payload::put_into_loan(PyLoan& loan, std::span<const std::byte> pickle) {
+  loan_bytes_ = loan.core.wrap(buffers_, pickle);
+  if (loan_bytes_ == 0) return false;
+  owner_ = Ref(Py_NewRef(reinterpret_cast<PyObject*>(&loan)));
+  loan_ = std::move(loan.core);
+  encoding_ = ring::Encoding::kBundle;
   return true;
-}
-
-PyObject* unship(PyObject*, PyObject* index) {
-  const std::size_t number = PyLong_AsSize_t(index);
-  if (PyErr_Occurred() != nullptr) return nullptr;
-  try {
-    auto* shipment = shm::Shipment::current();
-    os::Fd fd = shipment == nullptr ? os::Fd() : shipment->take(number, "a handle");
-    if (fd) return PyLong_FromLong(fd.release());
-    PyErr_SetString(PyExc_EOFError, "a handle without its descriptor");
-    return nullptr;
-  } catch (...) {
-    return raise_current_exception();
-  }
-}
-
-PyObject* object_from(std::span<const std::byte> bytes, ring::Record& record) noexcept {
-  try {
-    return read(bytes, record);
-  } catch (...) {
-    return raise_current_exception();
-  }
 }
 
 }  // namespace shoal::python

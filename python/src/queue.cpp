@@ -1,5 +1,6 @@
 // shoal._core.Queue: a plain C type, as put and get are where the time goes.
 #include "queue.hpp"
+#include "extent.hpp"
 
 #include <Python.h>
 
@@ -271,10 +272,19 @@ PyMethodDef methods[] = {
     {"put_nowait", method(queue_put_nowait), METH_FASTCALL | METH_KEYWORDS,
      "put_nowait($self, /, obj)\n--\n\nput(obj, block=False)"},
     {"get", method(queue_get), METH_FASTCALL | METH_KEYWORDS,
-     "get($self, /, block=True, timeout=None)\n--\n\n"
+     "get($self, /, block=True, timeout=None, *, copy=True)\n--\n\n"
      "Take the oldest item. Empty where there is none for `timeout` seconds (None: no limit), or "
      "now without `block`. What unpickling raises is raised here, the item taken. ValueError "
-     "after close(), ShutDown where none is left after shutdown()."},
+     "after close(), ShutDown where none is left after shutdown(). Without `copy`, buffers of "
+     "items "
+     "of 128 KiB and more (NumPy arrays, bytes as a memoryview) are read where they stand in "
+     "shared "
+     "memory, which is free again when the last object that uses it is gone."},
+    {"loan", queue_loan, METH_O,
+     "loan($self, size, /)\n--\n\n"
+     "Shared memory of so many bytes, in which an item is written before it is put: a writable "
+     "buffer. What is put then, the loan itself or an object whose buffers all lie in it, is not "
+     "copied, and the memory is no longer the caller's. MemoryError where there is none."},
     {"get_nowait", queue_get_nowait, METH_NOARGS, "get_nowait($self, /)\n--\n\nget(block=False)"},
     {"qsize", queue_qsize, METH_NOARGS,
      "qsize($self, /)\n--\n\nItems in it: exact for every put and get that has returned."},

@@ -63,11 +63,19 @@ class Room {
   ByteBuffer own_;
 };
 
+/// What is taken from, and whether buffers of large items stay where they stand.
+struct From {
+  const std::shared_ptr<channel::QueueCore>& queue;
+  bool in_place = false;
+};
+inline const std::shared_ptr<channel::QueueCore>& queue_of(PyObject* self) noexcept {
+  return reinterpret_cast<PyQueue*>(self)->core;
+}
 /// The oldest item; nullptr without an error set where there is none. `taken` says whether an item
 /// was: what is thrown was thrown before.
-PyObject* get_from(ring::Ring& ring, os::Deadline deadline, bool& taken);
+PyObject* get_from(const From& from, os::Deadline deadline, bool& taken);
 /// The same for who has taken something before: waits for nothing, not even the consumers' lock.
-PyObject* get_next_from(ring::Ring& ring, bool& taken);
+PyObject* get_next_from(const From& from, bool& taken);
 
 /// Methods, documented where the type is (queue.cpp).
 PyObject* queue_put(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);

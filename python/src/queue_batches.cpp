@@ -8,6 +8,7 @@
 
 #include "pickler.hpp"
 #include "queue.hpp"
+#include "unpickler.hpp"
 
 namespace shoal::python {
 namespace {
@@ -33,12 +34,14 @@ void add_to_error(const char* name, PyObject* value) {
 // Some of what is to be put, pickled, and what the ring is given of it.
 class Batch {
  public:
+  explicit Batch(channel::QueueCore& queue) noexcept : queue_(queue) {}
+
   // Pickles from `next` on. False with an error set: what came before it is in the batch.
   bool gather(PyObject* sequence, Py_ssize_t next) {
     std::size_t bytes = 0;
     for (; next < PySequence_Fast_GET_SIZE(sequence); ++next) {
       const Ref object(Py_NewRef(PySequence_Fast_GET_ITEM(sequence, next)));
-      Payload& payload = payloads_.emplace_back();
+      Payload& payload = payloads_.emplace_back(queue_);
       if (!payload.set(object.get())) {
         payloads_.pop_back();
         return false;
@@ -49,31 +52,51 @@ class Batch {
     return true;
   }
 
-  // False where the deadline passed before all were `sent`.
-  bool send(ring::Ring& ring, os::Deadline deadline, std::size_t& sent) {
+  // False where the deadline passed before all were `sent`, which is right also where it throws.
+  bool send(os::Deadline deadline, std::size_t& sent) {
     std::vector<ring::Item> items;
     items.reserve(payloads_.size());
-    for (Payload& payload : payloads_) {
-      items.push_back({payload.parts(), payload.encoding(), payload.parcel()});
-    }
     const WithoutGil other_threads_run;
-    return ring.put_many(items, deadline, sent);
+    for (Payload& payload : payloads_) {
+      if (!payload.in_loan()) {
+        items.push_back({payload.parts(), payload.encoding(), payload.parcel()});
+        continue;
+      }
+      if (!send_all(items, deadline, sent) || !payload.put(deadline)) return false;
+      ++sent;
+    }
+    return send_all(items, deadline, sent);
   }
 
  private:
+  bool send_all(std::vector<ring::Item>& items, os::Deadline deadline, std::size_t& sent) {
+    std::size_t done = 0;
+    try {
+      const bool in_time = queue_.ring().put_many(items, deadline, done);
+      sent += done;
+      items.clear();
+      return in_time;
+    } catch (...) {
+      sent += done;
+      throw;
+    }
+  }
+
+  channel::QueueCore& queue_;
   std::deque<Payload> payloads_;  // they do not move
 };
 
 // Adds to `put` what was put. False with an error set.
-bool put_batches(ring::Ring& ring, PyObject* sequence, os::Deadline deadline, std::size_t& put) {
+bool put_batches(channel::QueueCore& queue, PyObject* sequence, os::Deadline deadline,
+                 std::size_t& put) {
   while (put < static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence))) {
-    Batch batch;
+    Batch batch(queue);
     const bool pickled = batch.gather(sequence, static_cast<Py_ssize_t>(put));
     const Ref error(pickled ? nullptr : taken_error());
     std::size_t sent = 0;
     bool in_time = false;
     try {
-      in_time = batch.send(ring, deadline, sent);
+      in_time = batch.send(deadline, sent);
     } catch (...) {
       raise_current_exception();
       put += sent;
@@ -95,7 +118,7 @@ bool put_all(PyObject* self, PyObject* objects, const BlockArguments& how, std::
     const auto deadline = deadline_from(how.block, how.timeout);
     if (!deadline) return false;
     const Ref sequence(PySequence_Tuple(objects));  // nobody changes that
-    return sequence && put_batches(core->ring(), sequence.get(), *deadline, put);
+    return sequence && put_batches(*core, sequence.get(), *deadline, put);
   } catch (...) {
     raise_current_exception();
     return false;
@@ -138,7 +161,8 @@ class Gathered {
 
 // Adds what one hold of the lock gives, and waits for it only where nothing was gathered before.
 // False where that is nothing, or with an error set.
-bool get_batch(ring::Ring& ring, std::size_t most, os::Deadline deadline, Gathered& gathered) {
+bool get_batch(const From& from, std::size_t most, os::Deadline deadline, Gathered& gathered) {
+  ring::Ring& ring = from.queue->ring();
   const bool first = gathered.size() == 0;
   Room room;
   room.widen(std::max(room.all().size(), kLeastRoomForMany));
@@ -151,7 +175,7 @@ bool get_batch(ring::Ring& ring, std::size_t most, os::Deadline deadline, Gather
   }
   if (result == ring::Get::kTooSmall || result == ring::Get::kAlone) {
     bool taken = false;
-    PyObject* one = first ? get_from(ring, deadline, taken) : get_next_from(ring, taken);
+    PyObject* one = first ? get_from(from, deadline, taken) : get_next_from(from, taken);
     if (taken) gathered.add(one);
     return taken;
   }
@@ -164,12 +188,12 @@ bool get_batch(ring::Ring& ring, std::size_t most, os::Deadline deadline, Gather
 
 // What was there when the first came: producers may be as quick as this is. An error is left for
 // the next call to find again, as these items are taken; but not an interruption: it comes once.
-void get_rest(ring::Ring& ring, std::size_t most, Gathered& gathered) {
+void get_rest(const From& from, std::size_t most, Gathered& gathered) {
   try {
-    const std::size_t there = gathered.size() + ring.items();
+    const std::size_t there = gathered.size() + from.queue->ring().items();
     const std::size_t limit = std::min(most, there);
     while (gathered.size() < limit &&
-           get_batch(ring, limit - gathered.size(), os::Deadline::now(), gathered)) {
+           get_batch(from, limit - gathered.size(), os::Deadline::now(), gathered)) {
     }
   } catch (const Interrupted&) {
     raise_current_exception();
@@ -209,9 +233,9 @@ PyObject* queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count
     if (!deadline) return nullptr;
     Gathered gathered;
     if (!gathered) return nullptr;
-    ring::Ring& ring = core->ring();
+    const From from{queue_of(self)};
     auto limit = static_cast<std::size_t>(most);
-    if (get_batch(ring, limit, *deadline, gathered)) get_rest(ring, limit, gathered);
+    if (get_batch(from, limit, *deadline, gathered)) get_rest(from, limit, gathered);
     if (gathered.size() != 0) return gathered.result();
     return PyErr_Occurred() != nullptr ? nullptr : raise_empty();
   } catch (...) {

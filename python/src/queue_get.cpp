@@ -5,10 +5,11 @@
 #include <array>
 #include <shoal/buffer.hpp>
 #include <utility>
+#include <vector>
 
 #include "pickle/wrapped.hpp"
-#include "pickler.hpp"
 #include "queue.hpp"
+#include "unpickler.hpp"
 
 namespace shoal::python {
 
@@ -89,10 +90,18 @@ ring::Get wait_for_record(ring::Ring& ring, const ring::Room& room, ring::Record
   return ring.get(room, record, deadline);
 }
 
+// All of it, and what stands in an extent is not to be copied there.
+ring::Room wide(Room& room) noexcept {
+  ring::Room all(room.all());
+  all.in_place = true;
+  return all;
+}
+
 // Takes what `ask` gives, which is asked again with more room where there was too little. No C++
 // exception once an item is `taken`.
 template <class Ask>
-PyObject* take(Room& room, ring::Get result, ring::Record& record, bool& taken, Ask ask) {
+PyObject* take(const From& from, Room& room, ring::Get result, ring::Record& record, bool& taken,
+               Ask ask) {
   while (result == ring::Get::kTooSmall) {
     if (LargeBytes large(record); large) {
       result = ask(large.room());
@@ -102,26 +111,50 @@ PyObject* take(Room& room, ring::Get result, ring::Record& record, bool& taken, 
     }
     if (PyErr_Occurred() != nullptr) return nullptr;  // no memory for it: it is still there
     room.widen(record.bytes);
-    result = ask(room.all());
+    result = ask(wide(room));
   }
   taken = result == ring::Get::kDone;
   if (!taken) return nullptr;
   // From here on nothing but its own unpickling may fail.
+  if (record.content) return object_from_content(record, from.queue, from.in_place);
   return object_from(room.all().first(record.bytes), record);
 }
 
-PyObject* get_object(PyObject* self, bool block, PyObject* timeout) {
+PyObject* get_object(PyObject* self, bool block, PyObject* timeout, bool copy = true) {
   auto* core = open_core_of(self);
   if (core == nullptr) return nullptr;
   try {
     const auto deadline = deadline_from(block, timeout);
     if (!deadline) return nullptr;
     bool taken = false;
-    PyObject* object = get_from(core->ring(), *deadline, taken);
+    PyObject* object = get_from({queue_of(self), !copy}, *deadline, taken);
     return object != nullptr || PyErr_Occurred() != nullptr ? object : raise_empty();
   } catch (...) {
     return raise_current_exception();
   }
+}
+
+// (block=True, timeout=None, *, copy=True)
+bool parse_get(PyObject* const* args, Py_ssize_t count, PyObject* names, BlockArguments& parsed,
+               bool& copy) {
+  std::vector<PyObject*> rest(args, args + count);
+  const Ref others(PyList_New(0));
+  if (!others) return false;
+  const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+  for (Py_ssize_t i = 0; i < named; ++i) {
+    PyObject* name = PyTuple_GET_ITEM(names, i);
+    PyObject* value = args[count + i];
+    if (PyUnicode_CompareWithASCIIString(name, "copy") != 0) {
+      rest.push_back(value);
+      if (PyList_Append(others.get(), name) != 0) return false;
+      continue;
+    }
+    const int truth = PyObject_IsTrue(value);
+    if (truth < 0) return false;
+    copy = truth != 0;
+  }
+  const Ref other_names(PyList_AsTuple(others.get()));
+  return other_names && parse_block("get", rest.data(), count, other_names.get(), nullptr, parsed);
 }
 
 }  // namespace
@@ -139,39 +172,41 @@ Room::~Room() {
   of_thread().in_use = false;
 }
 
-PyObject* get_from(ring::Ring& ring, os::Deadline deadline, bool& taken) {
+PyObject* get_from(const From& from, os::Deadline deadline, bool& taken) {
+  ring::Ring& ring = from.queue->ring();
   Room room;
   taken = false;
   ring::Record record;
-  auto result = ring.try_get(room.all(), record, {.lock = ring::Patience::Lock::kTry});
+  auto result = ring.try_get(wide(room), record, {.lock = ring::Patience::Lock::kTry});
   const bool is_empty = result == ring::Get::kEmpty;
   if (result == ring::Get::kBusy || result == ring::Get::kShut ||
       (is_empty && !deadline.is_now())) {
-    result = wait_for_record(ring, room.all(), record, deadline);
+    result = wait_for_record(ring, wide(room), record, deadline);
   }
-  return take(room, result, record, taken, [&](const ring::Room& wide) {
-    return wait_for_record(ring, wide, record, deadline);
+  return take(from, room, result, record, taken, [&](const ring::Room& into) {
+    return wait_for_record(ring, into, record, deadline);
   });
 }
 
-PyObject* get_next_from(ring::Ring& ring, bool& taken) {
+PyObject* get_next_from(const From& from, bool& taken) {
+  ring::Ring& ring = from.queue->ring();
   Room room;
   taken = false;
   ring::Record record;
-  const auto ask = [&](const ring::Room& wide) {
+  const auto ask = [&](const ring::Room& into) {
     const WithoutGil other_threads_run;
-    return ring.try_get(wide, record, {.lock = ring::Patience::Lock::kOnce});
+    return ring.try_get(into, record, {.lock = ring::Patience::Lock::kOnce});
   };
-  return take(room, ask(room.all()), record, taken, ask);
+  return take(from, room, ask(wide(room)), record, taken, ask);
 }
 
 PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   BlockArguments parsed;
-  if ((count != 0 || names != nullptr) &&
-      !parse_block("get", args, count, names, nullptr, parsed)) {
+  bool copy = true;
+  if ((count != 0 || names != nullptr) && !parse_get(args, count, names, parsed, copy)) {
     return nullptr;
   }
-  return get_object(self, parsed.block, parsed.timeout);
+  return get_object(self, parsed.block, parsed.timeout, copy);
 }
 
 PyObject* queue_get_nowait(PyObject* self, PyObject*) { return get_object(self, false, nullptr); }
@@ -182,7 +217,7 @@ PyObject* queue_get_or(PyObject* self, PyObject* otherwise) {
   if (core == nullptr) return nullptr;
   try {
     bool taken = false;
-    PyObject* object = get_from(core->ring(), os::Deadline::now(), taken);
+    PyObject* object = get_from({queue_of(self), false}, os::Deadline::now(), taken);
     return object != nullptr || PyErr_Occurred() != nullptr ? object : Py_NewRef(otherwise);
   } catch (...) {
     return raise_current_exception();

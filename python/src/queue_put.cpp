@@ -9,11 +9,11 @@
 namespace shoal::python {
 namespace {
 
-PyObject* put_slowly(ring::Ring& ring, Payload& payload, os::Deadline deadline) {
+PyObject* put_slowly(Payload& payload, os::Deadline deadline) {
   bool done = false;
   {
     const WithoutGil other_threads_run;
-    done = ring.put(payload.parts(), payload.encoding(), deadline, payload.parcel());
+    done = payload.put(deadline);
   }
   if (done) Py_RETURN_NONE;
   return raise_full();
@@ -25,10 +25,10 @@ PyObject* put_object(PyObject* self, PyObject* object, bool block, PyObject* tim
   try {
     const auto deadline = deadline_from(block, timeout);
     if (!deadline) return nullptr;
-    Payload payload;  // user code may run here, with no shared lock held
+    Payload payload(*core);  // user code may run here, with no shared lock held
     if (!payload.set(object)) return nullptr;
     ring::Ring& ring = core->ring();
-    if (payload.bytes() <= kCopyWithGil) [[likely]] {
+    if (payload.bytes() <= kCopyWithGil && !payload.in_loan()) [[likely]] {
       constexpr ring::Patience kAtOnce{.lock = ring::Patience::Lock::kTry,
                                        .room = ring::Patience::Room::kLeaveToConsumers};
       const auto result =
@@ -36,7 +36,7 @@ PyObject* put_object(PyObject* self, PyObject* object, bool block, PyObject* tim
       if (result == ring::Put::kDone) [[likely]]
         Py_RETURN_NONE;
     }
-    return put_slowly(ring, payload, *deadline);
+    return put_slowly(payload, *deadline);
   } catch (...) {
     return raise_current_exception();
   }
@@ -67,9 +67,10 @@ PyObject* queue_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t cou
 
 // _prepare(obj): what is put of it, for _put_prepared.
 PyObject* queue_prepare(PyObject* self, PyObject* object) {
-  if (open_core_of(self) == nullptr) return nullptr;
+  auto* core = open_core_of(self);
+  if (core == nullptr) return nullptr;
   try {
-    auto payload = std::make_unique<Payload>();
+    auto payload = std::make_unique<Payload>(*core);
     if (!payload->set(object)) return nullptr;
     PyObject* capsule = PyCapsule_New(payload.get(), nullptr, [](PyObject* of) {
       delete static_cast<Payload*>(PyCapsule_GetPointer(of, nullptr));
@@ -84,16 +85,14 @@ PyObject* queue_prepare(PyObject* self, PyObject* object) {
 
 // _put_prepared(prepared): False where the queue is full.
 PyObject* queue_put_prepared(PyObject* self, PyObject* prepared) {
-  auto* core = open_core_of(self);
-  if (core == nullptr) return nullptr;
+  if (open_core_of(self) == nullptr) return nullptr;
   auto* payload = static_cast<Payload*>(PyCapsule_GetPointer(prepared, nullptr));
   if (payload == nullptr) return nullptr;
   try {
     bool done = false;
     {
       const WithoutGil other_threads_run;
-      done = core->ring().put(payload->parts(), payload->encoding(), os::Deadline::now(),
-                              payload->parcel());
+      done = payload->put(os::Deadline::now());
     }
     return PyBool_FromLong(done ? 1 : 0);
   } catch (...) {

@@ -128,7 +128,7 @@ Get Ring::take_many(std::span<std::byte> room, std::size_t most, std::vector<Sli
   for (; slices.size() < most && used < kMostAtOnce;) {
     if (!follow_links(head)) break;
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
-    if (header.encoding() == Encoding::kParcel || header.is_far()) {
+    if (is_parcel(header.encoding()) || header.is_far()) {
       if (slices.empty()) return Get::kAlone;
       break;
     }

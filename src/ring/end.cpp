@@ -50,7 +50,7 @@ bool Ring::drop_some(const Patience& patience) {
   std::vector<std::size_t> extents;  // this process's from here on; freed when the head has moved
   for (; count < kMostUnderOneLock && follow_links(head); ++count) {
     const Header header(header_at(head.unit()).load(std::memory_order_acquire));
-    if (header.encoding() == Encoding::kParcel && hold_) {
+    if (is_parcel(header.encoding()) && hold_) {
       const std::byte* payload = segment_->at((head.unit() + 1) * kUnit, header.bytes());
       if (hold_.has(parcel_number({payload, header.bytes()}))) hold_.drop();
     }

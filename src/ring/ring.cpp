@@ -261,8 +261,8 @@ Get Ring::take(const Room& room, Record& record) {
                 std::min<std::uint64_t>(record.start.size(), header.bytes()));
     return Get::kTooSmall;
   }
-  const bool is_parcel = header.encoding() == Encoding::kParcel;
-  if (is_parcel) [[unlikely]]
+  const bool parcel = is_parcel(header.encoding());
+  if (parcel) [[unlikely]]
     record.fds = look_into_hold({payload, header.bytes()});
   const std::uint64_t extent = header.is_far() ? extent_of(head) : Extents::kNone;
   if (header.is_far()) {
@@ -279,7 +279,7 @@ Get Ring::take(const Room& room, Record& record) {
     record.content = Lent(*this, extent, {payload, header.bytes()});
   }
   if (tally_) tally_.taken(os::self());
-  if (is_parcel && !record.fds.empty()) hold_.drop();
+  if (parcel && !record.fds.empty()) hold_.drop();
   return Get::kDone;
 }
 

@@ -103,7 +103,7 @@ struct Patience {
   os::Deadline deadline = os::Deadline::never();  ///< for the lock
 };
 
-/// Descriptors that go with an item whose encoding is kParcel: its payload begins with `number`,
+/// Descriptors that go with an item whose encoding is that of a parcel: its payload begins with `number`,
 /// which the ring writes there.
 struct Parcel {
   std::span<const int> fds;
@@ -152,7 +152,7 @@ struct Record {
   std::uint64_t bytes = 0;
   Encoding encoding = Encoding::kPickle;
   std::uint64_t number = 0;  ///< of the item in the queue, from 0, modulo 2^28
-  std::vector<os::Fd> fds;   ///< of a kParcel
+  std::vector<os::Fd> fds;   ///< of a parcel
   Lent content;              ///< where Room::in_place says so: the payload, instead of in the room
   /// With kTooSmall: how the payload begins (as much as there is), so that the caller can choose
   /// where it should go.
