@@ -103,6 +103,9 @@ using Buffers = std::span<const std::span<const std::byte>>;
 [[nodiscard]] Object load(std::span<const std::byte> pickle, Buffers buffers,
                           const Limits& limits = {});
 
+/// The same of a pickle and its buffers as they stand in an item of a queue (pickle/bundle.hpp).
+[[nodiscard]] Object load_bundle(std::span<const std::byte> bundle, const Limits& limits = {});
+
 /// A pickle of one plain scalar, taken apart in place.
 struct Scalar {
   Kind kind = Kind::none;    ///< none, boolean, integer, real, string or bytes

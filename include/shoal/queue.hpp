@@ -36,6 +36,8 @@ namespace shoal {
 /// codec throws, before the queue is touched, and get after the item was taken.
 template <class T>
 class Queue : public QueueBase {
+  static constexpr bool kIsBytes = std::same_as<T, Bytes> || std::same_as<T, Object>;
+
  public:
   /// Nameless: for this process, its children, and those it is sent to.
   explicit Queue(std::ptrdiff_t maxsize = 0) : QueueBase(QueueOptions{.maxsize = maxsize}) {}
@@ -60,6 +62,42 @@ class Queue : public QueueBase {
   template <class Rep, class Period>
   [[nodiscard]] bool put_for(const T& item, const std::chrono::duration<Rep, Period>& timeout) {
     return put_within(item, detail::to_nanoseconds(timeout));
+  }
+
+  /// Memory to write an item of so many bytes in place, which is not copied when it is put. Throws
+  /// OutOfMemory, also where too many (1,024 with large items and views) are in use.
+  [[nodiscard]] Loan loan(std::size_t size)
+    requires kIsBytes
+  {
+    return lend(size);
+  }
+  /// Puts it as a bytes object. Throws std::logic_error where it is of another queue, or was put.
+  void put(Loan&& loan)  // NOLINT(cppcoreguidelines-rvalue-reference-param-not-moved): where it
+    requires kIsBytes    // cannot be put it stays the caller's
+  {
+    static_cast<void>(send(loan, kForever));
+  }
+  /// False where it is full: the loan is still there.
+  [[nodiscard]] bool try_put(Loan&& loan)  // NOLINT(*-rvalue-reference-param-not-moved)
+    requires kIsBytes
+  {
+    return send(loan, Nanoseconds::zero());
+  }
+  template <class Rep, class Period>
+    requires kIsBytes
+  [[nodiscard]] bool put_for(Loan&& loan,  // NOLINT(*-rvalue-reference-param-not-moved)
+                             const std::chrono::duration<Rep, Period>& timeout) {
+    return send(loan, detail::to_nanoseconds(timeout));
+  }
+
+  /// Waits while it is empty. The item is read where it stands.
+  [[nodiscard]] View get_view() { return *receive_view(kForever); }
+  /// Nothing where it is empty.
+  [[nodiscard]] std::optional<View> try_get_view() { return receive_view(Nanoseconds::zero()); }
+  template <class Rep, class Period>
+  [[nodiscard]] std::optional<View> get_view_for(
+      const std::chrono::duration<Rep, Period>& timeout) {
+    return receive_view(detail::to_nanoseconds(timeout));
   }
 
   /// All of them, in their order, for less than one by one; items of other producers may come in
@@ -222,7 +260,7 @@ class Queue : public QueueBase {
       if (first) throw;
       return 0;
     }
-    const auto bytes = freight.bytes().view();
+    const auto bytes = freight.received();
     std::exception_ptr error;
     for (const Slice& slice : freight.slices()) {
       try {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <shoal/buffer.hpp>
+#include <shoal/loan.hpp>
 #include <shoal/object.hpp>
 #include <shoal/wait.hpp>
 
@@ -30,7 +31,7 @@ struct Record;
 
 namespace detail {
 /// What a record's bytes are (the ring's encoding byte).
-enum class Raw : std::uint8_t { kPickle = 0, kInt64 = 1, kUint64 = 2, kFloat64 = 3 };
+enum class Raw : std::uint8_t { kPickle = 0, kInt64 = 1, kUint64 = 2, kFloat64 = 3, kBundle = 8 };
 }  // namespace detail
 
 struct QueueOptions {
@@ -137,6 +138,8 @@ class QueueBase {
     /// Several items among the bytes.
     std::vector<Slice>& slices() noexcept;
     [[nodiscard]] bool carries_handles() const noexcept;
+    /// What was received, wherever it stands: of several items, the slices refer to that.
+    [[nodiscard]] std::span<const std::byte> received() const noexcept;
     struct State;
 
    private:
@@ -177,6 +180,10 @@ class QueueBase {
   /// where nothing came.
   std::size_t receive_many(Freight& into, std::size_t most, bool first, Nanoseconds timeout) const;
 
+  [[nodiscard]] Loan lend(std::size_t size) const;
+  bool send(Loan& loan, Nanoseconds timeout) const;
+  std::optional<View> receive_view(Nanoseconds timeout) const;
+
   /// Throws Damaged where an item of that size cannot be of that form.
   void check_form(Raw raw, std::size_t size) const;
 
@@ -185,6 +192,9 @@ class QueueBase {
   [[nodiscard]] bool join_within(Nanoseconds timeout) const;
 
  private:
+  static std::optional<std::span<const std::byte>> content_in(Kind kind,
+                                                              std::span<const std::byte> bytes,
+                                                              Raw raw);
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
   template <class Get>
   std::size_t receive_one_of_many(Freight& into, Get get) const;

@@ -35,6 +35,7 @@ struct QueueItem {
     switch (raw) {
       case Raw::kPickle: return loads<T>(bytes);
       case Raw::kInt64: return from_number<std::int64_t>(bytes);
+      case Raw::kBundle: return decode<T>(pickle::load_bundle(bytes));
       case Raw::kUint64: return from_number<std::uint64_t>(bytes);
       default: return from_number<double>(bytes);
     }

@@ -8,6 +8,7 @@
 #include <shoal/event.hpp>
 #include <shoal/holder.hpp>
 #include <shoal/init.hpp>
+#include <shoal/loan.hpp>
 #include <shoal/lock.hpp>
 #include <shoal/object.hpp>
 #include <shoal/process.hpp>

@@ -22,6 +22,7 @@ QueueBase::Freight::Freight() {
 
 QueueBase::Freight::~Freight() {
   state_->scope.reset();
+  state_->content = ring::Lent();
   if (!state_->of_thread) {
     delete state_;
     return;
@@ -32,6 +33,11 @@ QueueBase::Freight::~Freight() {
 }
 
 ByteBuffer& QueueBase::Freight::bytes() noexcept { return state_->buffer; }
+
+std::span<const std::byte> QueueBase::Freight::received() const noexcept {
+  if (state_->content) return state_->content.bytes();
+  return state_->buffer.view();
+}
 
 std::vector<QueueBase::Slice>& QueueBase::Freight::slices() noexcept { return state_->slices; }
 bool QueueBase::Freight::carries_handles() const noexcept {

@@ -7,10 +7,15 @@
 
 #include "channel/freight.hpp"
 #include "channel/queue_core.hpp"
+#include "channel/timeout.hpp"
+#include "pickle/bundle.hpp"
 #include "pickle/utf8.hpp"
 #include "pickle/wrapped.hpp"
 
 namespace shoal {
+
+using channel::deadline_of;
+
 namespace {
 
 constexpr std::size_t kLeastRoom = 1024;
@@ -30,17 +35,18 @@ std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool 
                               : channel::QueueCore::create(made, options.name);
 }
 
+// What stands in an extent is not to be copied there.
+ring::Room all_of(ByteBuffer& buffer) noexcept {
+  ring::Room room(std::span(buffer.data(), buffer.size()));
+  room.in_place = true;
+  return room;
+}
+
 void check_text(std::span<const std::byte> text) {
   const std::string_view view(reinterpret_cast<const char*>(text.data()), text.size());
   if (!pickle::is_utf8(view)) {
     throw PickleError("expected UTF-8, found other bytes in a string: send it as Bytes");
   }
-}
-
-// The longest time stands for "no limit".
-os::Deadline deadline_of(std::chrono::nanoseconds timeout) {
-  return timeout == std::chrono::nanoseconds::max() ? os::Deadline::never()
-                                                    : os::Deadline::after(timeout);
 }
 
 }  // namespace
@@ -75,13 +81,17 @@ bool QueueBase::send(Freight& pickled, Nanoseconds timeout) const {
 bool QueueBase::send_content(Kind kind, std::span<const std::byte> content,
                              Nanoseconds timeout) const {
   if (kind == Kind::string) check_text(content);
+  if (kind == Kind::bytes && content.size() >= ring::kFarFrom) {
+    const pickle::BundleParts bundle({&content, 1}, pickle::kLonePickle);
+    return core_->ring().put(bundle.parts(), ring::Encoding::kBundle, deadline_of(timeout));
+  }
   const pickle::Prefix prefix = pickle::prefix_for(kind, content.size());
   const std::array parts{prefix.view(), content, std::span(&pickle::kEnd, 1)};
   return core_->ring().put(parts, ring::Encoding::kPickle, deadline_of(timeout));
 }
 
 // A large one goes straight to where it stays: the ring says how large it is, and it is taken into
-// what was made for it, unless another consumer was quicker.
+// what was made for it, unless another consumer was quicker. One in an extent is copied from there.
 QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Freight& into,
                                            std::span<const std::byte>& bytes, Raw& raw,
                                            Nanoseconds timeout) const {
@@ -92,7 +102,7 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
   buffer.resize_uninitialized(kDirectFrom);
   ring::Record record;
   for (;;) {
-    auto result = ring.get(std::span(buffer.data(), buffer.size()), record, deadline);
+    auto result = ring.get(all_of(buffer), record, deadline);
     if (result == ring::Get::kDone) break;
     if (result != ring::Get::kTooSmall) return Came::kNothing;
     const auto size = record.encoding == ring::Encoding::kPickle
@@ -104,9 +114,12 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
     }
     std::array<std::byte, pickle::kLongPrefix> prefix{};
     const auto content = vessel.resize(vessel.object, size + 1);  // and the end of the pickle
-    result = ring.get({prefix, content}, record, deadline);
+    ring::Room room(prefix, content);
+    room.in_place = true;
+    result = ring.get(room, record, deadline);
     if (result == ring::Get::kTooSmall) continue;
     if (result != ring::Get::kDone) return Came::kNothing;
+    if (record.content) break;
     if (record.encoding == ring::Encoding::kPickle &&
         pickle::wrapped_size(kind, prefix, record.bytes) == size) {
       vessel.resize(vessel.object, size);
@@ -119,26 +132,43 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
     buffer.append(content.first(record.bytes - in_prefix));
     break;
   }
-  buffer.resize_uninitialized(record.bytes);
   bytes = received(into, record, raw);
   check_form(raw, bytes.size());
-  const auto scalar = raw == Raw::kPickle ? pickle::scan_scalar(bytes) : std::nullopt;
-  if (!scalar || scalar->kind != kind) return Came::kOther;
-  const auto content = vessel.resize(vessel.object, scalar->bytes.size());
-  std::copy(scalar->bytes.begin(), scalar->bytes.end(), content.begin());
+  const auto found = content_in(kind, bytes, raw);
+  if (!found) return Came::kOther;
+  const auto content = vessel.resize(vessel.object, found->size());
+  std::copy(found->begin(), found->end(), content.begin());
   return Came::kContent;
 }
 
-// What is in the freight: a pickle, whose handles it has then, or a number.
+// That of a string or bytes object, if that is what the item is.
+std::optional<std::span<const std::byte>> QueueBase::content_in(Kind kind,
+                                                                std::span<const std::byte> bytes,
+                                                                Raw raw) {
+  if (raw == Raw::kBundle && kind == Kind::bytes) {
+    const auto bundle = pickle::Bundle::in(bytes);
+    return bundle ? bundle->lone() : std::nullopt;
+  }
+  const auto scalar = raw == Raw::kPickle ? pickle::scan_scalar(bytes) : std::nullopt;
+  if (!scalar || scalar->kind != kind) return std::nullopt;
+  return scalar->bytes;
+}
+
+// What is in the freight, or beside it: a pickle, whose handles it has then, or a number.
 std::span<const std::byte> QueueBase::received(Freight& into, ring::Record& record,
                                                Raw& raw) const {
-  if (record.encoding == ring::Encoding::kParcel) {
-    raw = Raw::kPickle;
-    into.arrives(std::move(record.fds));
-    return into.state_->buffer.view().subspan(sizeof(ring::Parcel::number));
+  if (record.content) {
+    into.state_->content = std::move(record.content);
+  } else {
+    into.state_->buffer.resize_uninitialized(record.bytes);
   }
-  raw = static_cast<Raw>(record.encoding);
-  return into.state_->buffer.view();
+  if (!ring::is_parcel(record.encoding)) {
+    raw = static_cast<Raw>(record.encoding);
+    return into.received();
+  }
+  raw = record.encoding == ring::Encoding::kParcel ? Raw::kPickle : Raw::kBundle;
+  into.arrives(std::move(record.fds));
+  return into.received().subspan(sizeof(ring::Parcel::number));
 }
 
 bool QueueBase::send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const {
@@ -194,14 +224,13 @@ std::optional<std::span<const std::byte>> QueueBase::receive_by(Freight& into, R
   buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoom));
   ring::Record record;
   for (;;) {
-    switch (get(std::span(buffer.data(), buffer.size()), record)) {
+    switch (get(all_of(buffer), record)) {
       case ring::Get::kDone: break;
       case ring::Get::kTooSmall:
         buffer.resize_uninitialized(record.bytes);  // outside of the queue's lock
         continue;
       default: return std::nullopt;
     }
-    buffer.resize_uninitialized(record.bytes);
     return received(into, record, raw);
   }
 }
@@ -211,7 +240,7 @@ std::size_t QueueBase::receive_one_of_many(Freight& into, Get get) const {
   Raw raw{};
   const auto bytes = receive_by(into, raw, get);  // its form is checked with that of the others
   if (!bytes) return 0;
-  const auto offset = static_cast<std::size_t>(bytes->data() - into.state_->buffer.data());
+  const auto offset = static_cast<std::size_t>(bytes->data() - into.received().data());
   into.state_->slices.push_back({offset, bytes->size(), raw});
   return 1;
 }
@@ -241,8 +270,8 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
 }
 
 void QueueBase::check_form(Raw raw, std::size_t size) const {
-  const bool is_number = raw != Raw::kPickle;
-  if (raw > Raw::kFloat64 || (is_number && size != 8)) {
+  const bool is_number = raw != Raw::kPickle && raw != Raw::kBundle;
+  if (is_number && (raw > Raw::kFloat64 || size != 8)) {
     throw Damaged("an item of unknown form in " + core_->segment().label());
   }
 }

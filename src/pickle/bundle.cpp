@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <shoal/error.hpp>
+#include <shoal/pickle.hpp>
 
 namespace shoal::pickle {
 namespace {
@@ -72,6 +74,12 @@ std::optional<Bundle> Bundle::in(std::span<const std::byte> bytes) {
   }
   bundle.pickle_ = bytes.subspan(head.pickle);
   return bundle;
+}
+
+Object load_bundle(std::span<const std::byte> bundle, const Limits& limits) {
+  const auto parts = Bundle::in(bundle);
+  if (!parts) throw PickleError("a pickle with buffers of unknown form");
+  return load(parts->pickle(), parts->buffers(), limits);
 }
 
 std::optional<std::span<const std::byte>> Bundle::lone() const noexcept {
