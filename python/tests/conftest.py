@@ -53,6 +53,7 @@ OF_ANY_METHOD = {
     "test_queue_descriptor",
     "test_queue_items",
     "test_queue_limits",
+    "test_queue_scale",
     "test_queue_shutdown",
     "test_rlock",
     "test_semaphore",

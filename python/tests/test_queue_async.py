@@ -9,7 +9,8 @@ import pickle
 import select
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
-from queue import Empty
+from contextlib import suppress
+from queue import Empty, Full
 from typing import Any
 
 import pytest
@@ -191,6 +192,51 @@ def test_a_cancelled_put_has_put_nothing(either_queue: Any) -> None:
         assert queue.empty()
         await queue.put_async(3)
         assert queue.get_nowait() == 3
+
+    in_a_loop(main())
+
+
+def fill_the_sockets(queue: Any, event: Any) -> int:
+    """Puts handles until there is no room for one more on the way. As many as went in."""
+    count = 0
+    with suppress(Full):
+        while True:
+            queue.put([event, count], False)
+            count += 1
+    return count
+
+
+def test_put_async_of_handles_waits_where_the_sockets_are_full(queue: Any) -> None:
+    event = shoal.Event()
+    event.set()
+
+    async def main() -> None:
+        count = fill_the_sockets(queue, event)
+        putting = asyncio.create_task(queue.put_async([event, count]))
+        await until_waiting(putting)
+        assert queue.qsize() == count
+        for i in range(count + 1):
+            same, number = await within(queue.get_async())
+            assert (same.is_set(), number) == (True, i)
+        await within(putting)
+        assert queue.empty()
+
+    in_a_loop(main())
+
+
+def test_a_cancelled_put_of_handles_has_put_nothing(queue: Any) -> None:
+    async def main() -> None:
+        count = fill_the_sockets(queue, shoal.Event())
+        putting = asyncio.create_task(queue.put_async([shoal.Event(), "cancelled"]))
+        await until_waiting(putting)
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+        for i in range(count):
+            assert queue.get_nowait()[1] == i
+        await within(queue.put_async([shoal.Event(), "last"]))
+        assert queue.get_nowait()[1] == "last"
+        assert queue.empty()
 
     in_a_loop(main())
 
