@@ -33,7 +33,7 @@ void Ring::drop_all(const Patience& patience) {
   while (has_item()) {
     if (!drop_some(patience)) return;
   }
-  give_back_if_drained();
+  give_back();
   if (tally_ && unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
 }
 

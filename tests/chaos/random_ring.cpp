@@ -1,11 +1,11 @@
-// Random deaths of producers and consumers under load; the model is in crew.hpp.
+// Random deaths of producers and consumers under load.
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <vector>
 
-#include "crew.hpp"
+#include "ring_rounds.hpp"
 #include "stalls.hpp"
 
 namespace shoal::chaos {
@@ -28,17 +28,19 @@ struct Sum {
 
 // One, and sometimes two at once. Their places are filled at once; half of the dead stay zombies
 // until the others have gone on.
-void kill_some(Crew& crew, const Load& load, Random& random, Sum& sum) {
-  std::vector<Worker*> victims{&crew.any()};
+std::vector<Victim> kill_some(Crew& crew, const Load& load, Random& random, Sum& sum) {
+  std::vector<Worker*> workers{&crew.any()};
   if (once_in(random, 8)) {
     Worker* other = &crew.any();
-    if (other != victims.front()) victims.push_back(other);
+    if (other != workers.front()) workers.push_back(other);
   }
   const bool zombies = once_in(random, 2);
   const auto begin = os::Clock::now();
+  std::vector<Victim> victims;
   std::vector<Child> dead;
-  for (auto* victim : victims) {
-    dead.push_back(crew.replace(*victim));
+  for (auto* worker : workers) {
+    victims.push_back({worker->name, worker->life, worker->child.pid()});
+    dead.push_back(crew.replace(*worker));
     if (!zombies) dead.back().wait(os::Deadline::after(kDeadline));
   }
   const std::string last = crew.wait_until_all_went_on(crew.turns());
@@ -47,47 +49,59 @@ void kill_some(Crew& crew, const Load& load, Random& random, Sum& sum) {
   if (stall > kPromised) {
     std::printf("slow (%s): %.0f ms after a %s died until %s went on\n", load.name,
                 std::chrono::duration<double, std::milli>(stall).count(),
-                victims.front()->name.c_str(), last.c_str());
+                victims.front().name.c_str(), last.c_str());
   }
   for (auto& child : dead) child.wait(os::Deadline::after(kDeadline));
+  return victims;
 }
 
-void play_round(const Load& load, std::uint64_t kills, Random& random, Sum& sum) {
+void play_round(const Manner& manner, const Load& load, std::uint64_t kills, Random& random,
+                Sum& sum) {
   const SharedPages<Ledger> ledger;
   Crew crew(load, *ledger, random, sum.outcome);
   const std::uint64_t goal = sum.outcome.kills() + kills;
   while (sum.outcome.kills() < goal && !crew.full() && sum.outcome.stuck == 0) {
     ::usleep(static_cast<useconds_t>(draw(random, 0, 2500)));
-    kill_some(crew, load, random, sum);
+    const auto victims = kill_some(crew, load, random, sum);
+    if (manner.after_deaths && sum.outcome.stuck == 0) manner.after_deaths(crew, victims);
   }
-  crew.finish();
+  crew.finish([&] {
+    if (manner.at_the_end) manner.at_the_end(crew);
+  });
 }
 
-void print(const char* title, const Sum& sum) {
+void print(const Manner& manner, const Sum& sum) {
   const Outcome& all = sum.outcome;
+  const std::string more = manner.text ? manner.text() + "; " : "";
   std::printf(
       "chaos %s: %zu kills (%zu producers, %zu consumers), %zu puts, %zu lost, %zu doubled, %zu in "
-      "hand, %zu stuck, %zu other faults; %s; two deaths at once: %s\n",
-      title, static_cast<std::size_t>(all.kills()), static_cast<std::size_t>(all.producers_killed),
+      "hand, %zu stuck, %zu other faults; %s%s; two deaths at once: %s\n",
+      manner.title, static_cast<std::size_t>(all.kills()),
+      static_cast<std::size_t>(all.producers_killed),
       static_cast<std::size_t>(all.consumers_killed), static_cast<std::size_t>(all.puts),
       static_cast<std::size_t>(all.lost), static_cast<std::size_t>(all.doubled),
       static_cast<std::size_t>(all.in_hand), static_cast<std::size_t>(all.stuck),
-      static_cast<std::size_t>(all.others), sum.one_death.text().c_str(),
+      static_cast<std::size_t>(all.others), more.c_str(), sum.one_death.text().c_str(),
       sum.two_deaths.text().c_str());
 }
 
 }  // namespace
 
-bool kill_around_rings(const Plan& plan, const char* title) {
+bool kill_around(const Plan& plan, const Manner& manner) {
   Random random(plan.seed);
   Sum sum;
+  const auto& loads = manner.loads;
   const std::uint64_t share =
-      std::clamp<std::uint64_t>(plan.kills / kLoads.size(), 20, kKillsInARound);
+      std::clamp<std::uint64_t>(plan.kills / loads.size(), 20, kKillsInARound);
   for (std::size_t round = 0; !plan.reached(sum.outcome.kills()) && sum.outcome.good(); ++round) {
-    play_round(kLoads[round % kLoads.size()], share, random, sum);
+    play_round(manner, loads[round % loads.size()], share, random, sum);
   }
-  print(title, sum);
+  print(manner, sum);
   return sum.outcome.good();
+}
+
+bool kill_around_rings(const Plan& plan, const char* title) {
+  return kill_around(plan, {.title = title, .loads = kLoads});
 }
 
 }  // namespace shoal::chaos
