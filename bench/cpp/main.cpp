@@ -2,7 +2,8 @@
 // method.
 //
 //   bench_queue --list
-//   bench_queue [--time SECONDS] [--warm-up SECONDS] [--pin sep|off] WORKLOAD/PEER...
+//   bench_queue [--time SECONDS] [--warm-up SECONDS] [--pin sep|off]
+//               [--scale tiny|usual|long] WORKLOAD/PEER...
 //
 // Prints a line for each figure: workload/peer, value and unit, with tabs between them.
 #include <algorithm>
@@ -36,9 +37,17 @@ bool pinned_by(const std::string& mode) {
   return mode == "sep";
 }
 
+bench::Scale scale_by(const std::string& name) {
+  if (name == "tiny") return bench::Scale::kTiny;
+  if (name == "usual") return bench::Scale::kUsual;
+  if (name == "long") return bench::Scale::kLong;
+  throw std::invalid_argument("--scale is tiny, usual or long");
+}
+
 void main_with(const std::vector<std::string>& arguments) {
   bench::Workloads workloads;
   bench::add_queues(workloads);
+  bench::add_growth(workloads);
   bench::add_locks(workloads);
   bench::add_waits(workloads);
   bench::Options options;
@@ -55,6 +64,8 @@ void main_with(const std::vector<std::string>& arguments) {
       options.warm_up = bench::Seconds(std::stod(value()));
     } else if (*at == "--pin") {
       options.pinned = pinned_by(value());
+    } else if (*at == "--scale") {
+      options.scale = scale_by(value());
     } else {
       run(workloads, *at, options);
     }
