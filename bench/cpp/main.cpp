@@ -2,6 +2,7 @@
 // method.
 //
 //   bench_queue --list
+//   bench_queue --versions
 //   bench_queue [--time SECONDS] [--warm-up SECONDS] [--pin sep|off]
 //               [--scale tiny|usual|long] WORKLOAD/PEER...
 //
@@ -13,6 +14,13 @@
 #include <string>
 
 #include "sample.hpp"
+
+#ifdef SHOAL_BENCH_BOOST
+#include <boost/version.hpp>
+#endif
+#ifdef SHOAL_BENCH_ZEROMQ
+#include <zmq.h>
+#endif
 
 namespace {
 
@@ -44,6 +52,23 @@ bench::Scale scale_by(const std::string& name) {
   throw std::invalid_argument("--scale is tiny, usual or long");
 }
 
+// Of the peers that are there.
+void print_versions() {
+#ifdef SHOAL_BENCH_FASTER_FIFO
+  std::puts("faster-fifo " SHOAL_BENCH_FASTER_FIFO " (C++ core)");
+#endif
+#ifdef SHOAL_BENCH_BOOST
+  std::printf("Boost %d.%d.%d (C++)\n", BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000,
+              BOOST_VERSION % 100);
+#endif
+#ifdef SHOAL_BENCH_ZEROMQ
+  std::printf("ZeroMQ %d.%d.%d (C++)\n", ZMQ_VERSION_MAJOR, ZMQ_VERSION_MINOR, ZMQ_VERSION_PATCH);
+#endif
+#ifdef SHOAL_BENCH_CPP_IPC
+  std::puts("cpp-ipc " SHOAL_BENCH_CPP_IPC " (C++)");
+#endif
+}
+
 void main_with(const std::vector<std::string>& arguments) {
   bench::Workloads workloads;
   bench::add_queues(workloads);
@@ -58,6 +83,8 @@ void main_with(const std::vector<std::string>& arguments) {
     };
     if (*at == "--list") {
       for (const auto& workload : workloads) std::puts(name_of(workload).c_str());
+    } else if (*at == "--versions") {
+      print_versions();
     } else if (*at == "--time") {
       options.sample = bench::Seconds(std::stod(value()));
     } else if (*at == "--warm-up") {
