@@ -37,6 +37,7 @@ class Group:
     suite: str
     figures: tuple[str, ...]
     peers: dict[str, str]  # in the programs' words, and in those of the table
+    plot: str = ""  # where there is one beside the published table: how its file is called
 
     def has(self, workload: str, peer: str) -> bool:
         """True for a workload whose figures are in this table."""
@@ -103,6 +104,7 @@ GROUPS = (
             "round-trip-asleep",
         ),
         CPP_PEERS | {"futex": "raw futex"},
+        plot="cpp",
     ),
     Group(
         "C++ queues, processes where the scheduler puts them",
@@ -173,6 +175,7 @@ GROUPS = (
             "zeromq": "ZeroMQ ipc",
             "iceoryx2": "iceoryx2",
         },
+        plot="python",
     ),
     Group(
         "Python SimpleQueue",

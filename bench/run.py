@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plan import GROUPS, SUITES, rounds_of
-from publish import published
+from publish import publish
 from report import Measured, Results, machine, report, write
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -331,8 +331,7 @@ def show(
     if not arguments.earlier:
         write(ROOT / "build/bench", text, as_json(command, heading, versions, results))
     if arguments.publish:
-        document = published(command, heading, versions, results)
-        arguments.publish.write_text(document, encoding="utf-8")
+        publish(arguments.publish, command, heading, versions, results)
 
 
 def measure(arguments: argparse.Namespace) -> None:
