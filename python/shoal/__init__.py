@@ -163,7 +163,14 @@ _STANDARD = {
     "util",
 }
 _OWN = {"forkserver", "process", "queues", "spawn", "synchronize"}
-_CORE = {"ConsumerDiedError", "Loan", "OwnerDiedError", "OwnerDiedWarning", "SegmentError", "ShutDown"}
+_CORE = {
+    "ConsumerDiedError",
+    "Loan",
+    "OwnerDiedError",
+    "OwnerDiedWarning",
+    "SegmentError",
+    "ShutDown",
+}
 
 if not TYPE_CHECKING:  # type checkers are to see misspelt names
 
