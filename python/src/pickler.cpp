@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrays.hpp"
 #include "os/fd.hpp"
 #include "pickle/wrapped.hpp"
 #include "shm/shipment.hpp"
@@ -63,6 +64,11 @@ Number number_in(std::span<const std::byte> bytes) noexcept {
   return number;
 }
 
+PyObject* bytes_of(std::span<const std::byte> bytes) {
+  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(bytes.data()),
+                                   static_cast<Py_ssize_t>(bytes.size()));
+}
+
 PyObject* read(std::span<const std::byte> bytes, ring::Record& record) {
   switch (record.encoding) {
     case ring::Encoding::kParcel: return unpacked(bytes, record);
@@ -76,6 +82,8 @@ PyObject* read(std::span<const std::byte> bytes, ring::Record& record) {
     case ring::Encoding::kFloat64:
       if (bytes.size() == 8) return PyFloat_FromDouble(number_in<double>(bytes));
       break;
+    case ring::Encoding::kNumbers: return array_from(bytes);
+    case ring::Encoding::kBytes: return bytes_of(bytes);
   }
   PyErr_SetString(PyExc_ValueError,
                   "an item of unknown form: written by another version of shoal?");
@@ -125,7 +133,7 @@ bool Payload::set(PyObject* object) {
     short_pickle(object == Py_None ? kNone : object == Py_True ? kNewTrue : kNewFalse);
     return true;
   }
-  return set_pickled(object);
+  return is_array(object) ? set_array(object) : set_pickled(object);
 }
 
 void Payload::number(ring::Encoding encoding, const void* value) noexcept {
@@ -172,6 +180,22 @@ bool Payload::set_string(PyObject* object) {
 void Payload::set_bytes(PyObject* object) {
   wrapped(Kind::bytes, PyBytes_AS_STRING(object),
           static_cast<std::size_t>(PyBytes_GET_SIZE(object)), object);
+}
+
+// It cannot change its size before this is gone.
+bool Payload::set_array(PyObject* object) {
+  if (PyObject_GetBuffer(object, &buffer_, PyBUF_FORMAT) != 0) return false;
+  const auto type = numbers_of_format(buffer_.format, static_cast<std::size_t>(buffer_.itemsize));
+  if (!type) {
+    PyBuffer_Release(&buffer_);
+    return set_pickled(object);
+  }
+  has_buffer_ = true;
+  const std::uint64_t word = type->word();
+  number(ring::Encoding::kNumbers, &word);
+  parts_[1] = span_of(buffer_.buf, static_cast<std::size_t>(buffer_.len));
+  count_ = 2;
+  return true;
 }
 
 bool Payload::set_pickled(PyObject* object) {

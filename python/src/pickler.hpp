@@ -40,6 +40,7 @@ class Payload {
   bool set_integer(PyObject* object);
   bool set_string(PyObject* object);
   void set_bytes(PyObject* object);
+  bool set_array(PyObject* object);
   bool set_pickled(PyObject* object);
   bool set_buffer(PyObject* pickled, std::size_t part);
   bool set_parcel(PyObject* pickled);

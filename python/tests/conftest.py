@@ -45,6 +45,7 @@ OF_ANY_METHOD = {
     "test_joinable_queue",
     "test_lock",
     "test_queue",
+    "test_queue_arrays",
     "test_queue_async",
     "test_queue_batches",
     "test_queue_items",

@@ -13,6 +13,8 @@ enum class Encoding : std::uint8_t {
   kUint64 = 2,   ///< 8 bytes, little-endian
   kFloat64 = 3,  ///< 8 bytes, IEEE 754 binary64, little-endian
   kParcel = 4,  ///< a pickle behind its parcel number (8 bytes), by which its descriptors are found
+  kNumbers = 5,  ///< numbers, little-endian, behind 8 bytes that say of which type (numbers.hpp)
+  kBytes = 6,    ///< bytes as they are
 };
 
 /// The unit of positions and the size of a header, in bytes.

@@ -47,6 +47,7 @@
 
 #include "os/clock.hpp"
 #include "ring/hold.hpp"
+#include "ring/item_type.hpp"
 #include "ring/record.hpp"
 #include "ring/tally.hpp"
 #include "ring/volume.hpp"
@@ -151,6 +152,7 @@ struct Options {
   std::uint64_t max_items = 0;  ///< 0: no limit
   bool joinable = false;        ///< what is taken is to be ended, and can be waited for
   std::uint64_t max_bytes = 0;  ///< of all payloads in it; 0: no limit
+  ItemType item = {};           ///< what all items are to be
 };
 
 /// One process's view of a ring, shared by its threads. Each call throws WrongNamespace in a
@@ -217,6 +219,7 @@ class Ring {
   [[nodiscard]] bool full();
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
   [[nodiscard]] std::uint64_t max_bytes() const noexcept { return max_bytes_; }
+  [[nodiscard]] const shm::ItemWords& item() const noexcept { return words_.item; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
   [[nodiscard]] const Hold& hold() const noexcept { return hold_; }
 
