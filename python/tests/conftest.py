@@ -47,6 +47,7 @@ OF_ANY_METHOD = {
     "test_joinable_shutdown",
     "test_lock",
     "test_queue",
+    "test_queue_arrays",
     "test_queue_async",
     "test_queue_batch_errors",
     "test_queue_batches",

@@ -13,8 +13,10 @@ enum class Encoding : std::uint8_t {
   kUint64 = 2,   ///< 8 bytes, little-endian
   kFloat64 = 3,  ///< 8 bytes, IEEE 754 binary64, little-endian
   kParcel = 4,  ///< a pickle behind its parcel number (8 bytes), by which its descriptors are found
-  kBundle = 8,  ///< a pickle with its out-of-band buffers (pickle/bundle.hpp)
-  kParcelBundle = 9,  ///< a bundle behind its parcel number
+  kNumbers = 5,  ///< numbers, little-endian, behind 8 bytes that say of which type (numbers.hpp)
+  kBytes = 6,    ///< bytes as they are
+  kBundle = 7,   ///< a pickle with its out-of-band buffers (pickle/bundle.hpp)
+  kParcelBundle = 8,  ///< a bundle behind its parcel number
 };
 constexpr bool is_parcel(Encoding encoding) noexcept {
   return encoding == Encoding::kParcel || encoding == Encoding::kParcelBundle;

@@ -59,6 +59,7 @@ void Ring::initialise(std::byte* base, const Options& options) noexcept {
   words.max_items = options.max_items;
   words.max_bytes = options.max_bytes;
   words.joinable = options.joinable ? 1 : 0;
+  note(words.item, options.item);
   words.tail = start.word();
   words.head = start.word();
   words.seen_head = start.word();

@@ -51,6 +51,7 @@
 #include "os/clock.hpp"
 #include "ring/extents.hpp"
 #include "ring/hold.hpp"
+#include "ring/item_type.hpp"
 #include "ring/record.hpp"
 #include "ring/tally.hpp"
 #include "ring/volume.hpp"
@@ -103,8 +104,8 @@ struct Patience {
   os::Deadline deadline = os::Deadline::never();  ///< for the lock
 };
 
-/// Descriptors that go with an item whose encoding is that of a parcel: its payload begins with `number`,
-/// which the ring writes there.
+/// Descriptors that go with an item whose encoding is that of a parcel: its payload begins with
+/// `number`, which the ring writes there.
 struct Parcel {
   std::span<const int> fds;
   std::uint64_t number = 0;
@@ -199,6 +200,7 @@ struct Options {
   std::uint64_t max_items = 0;  ///< 0: no limit
   bool joinable = false;        ///< what is taken is to be ended, and can be waited for
   std::uint64_t max_bytes = 0;  ///< of all payloads in it; 0: no limit
+  ItemType item = {};           ///< what all items are to be
 };
 
 /// One process's view of a ring, shared by its threads. Each call throws WrongNamespace in a
@@ -272,6 +274,7 @@ class Ring {
   [[nodiscard]] bool full();
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
   [[nodiscard]] std::uint64_t max_bytes() const noexcept { return max_bytes_; }
+  [[nodiscard]] const shm::ItemWords& item() const noexcept { return words_.item; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
   [[nodiscard]] const Hold& hold() const noexcept { return hold_; }
 

@@ -99,6 +99,13 @@ struct VolumeWords {
   std::array<Word, 2> bytes;
 };
 
+/// What all items are, where they travel as the bytes of one C++ type (ring/item_type.hpp). Fixed.
+struct ItemWords {
+  std::uint64_t size;          ///< bytes of each; 0: items of any type
+  std::array<char, 120> name;  ///< of the type, ended by a zero byte
+};
+static_assert(sizeof(ItemWords) == kLine);
+
 /// The words belong to ring::Ring (ring.hpp). No line that is polled holds a lock.
 struct RingWords {
   alignas(kLine) Word seen_head;  ///< the head as a producer last read it; under `producers`
@@ -122,11 +129,12 @@ struct RingWords {
   alignas(kLine) std::array<RingBlock, kRingBlocks> blocks;
   alignas(kLine) VolumeWords put;    ///< where there is a limit of bytes; under `producers`
   alignas(kLine) VolumeWords taken;  ///< the same under `consumers`
+  alignas(kLine) ItemWords item;     ///< fixed
 };
 static_assert(offsetof(RingWords, tail) % kLine == 0 && offsetof(RingWords, head) % kLine == 0);
 static_assert(std::is_standard_layout_v<RingWords>);
 static_assert(offsetof(RingWords, not_full) == offsetof(RingWords, not_empty) + kLine);
-static_assert(sizeof(RingWords) == 9 * kLine + kRingBlocks * sizeof(RingBlock));
+static_assert(sizeof(RingWords) == 10 * kLine + kRingBlocks * sizeof(RingBlock));
 
 /// A run of pages outside of the ring's blocks: for a large item, or one that is written or read in
 /// place. The words belong to ring::Extents (extents.hpp).
