@@ -247,7 +247,7 @@ TEST(QueueLoanTest, a_forked_child_reads_what_its_parent_holds_and_frees_nothing
   std::optional<View> view = queue.get_view();
   std::optional<Loan> loan = queue.loan(kLarge);
   fill(*loan, 2);
-  Process child({.method = shoal::StartMethod::fork}, [&] {
+  Process child([&] {
     EXPECT_TRUE(is_same(view->bytes(), content(kLarge, 1)));
     EXPECT_THROW(queue.put(std::move(*loan)), std::logic_error);
     view.reset();
@@ -306,7 +306,7 @@ void hold(const Board& board, Queue<Bytes> queue) {
 TEST_P(QueueLoanProcessTest, what_a_killed_process_held_is_free) {
   const Board board = Board::make();
   Queue<Bytes> queue;
-  queue.put(content(kLarge));
+  queue.put(content(kLarge + 8192));  // as much as a loan takes
   Process process = started(hold, board, queue);
   ASSERT_TRUE(board.waits_for("holding"));
   const std::uint64_t memory = memory_of(queue);
