@@ -105,6 +105,8 @@ Get Ring::get_many(std::span<std::byte> room, std::size_t most, std::vector<Slic
 Get Ring::try_get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
                        const Patience& patience) {
   slices.clear();
+  if (hands_) [[unlikely]]
+    return look_for_batch(patience);
   Get result = look(patience);
   if (result != Get::kDone) return result;
   {

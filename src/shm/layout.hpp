@@ -124,7 +124,8 @@ struct RingWords {
   alignas(kLine) ParkingWords not_empty;
   HalfWord shut;           ///< a ring::Shut; written under `producers`
   HalfWord signal;         ///< a ring::Signal; written under `producers`
-  std::uint32_t joinable;  ///< 1: a Tally follows these words; fixed
+  std::uint32_t joinable;  ///< 1: TallyWords follow these words; 2: the same, and what the dead
+                           ///< had in hand is delivered again; fixed
   alignas(kLine) ParkingWords not_full;
   alignas(kLine) std::array<RingBlock, kRingBlocks> blocks;
   alignas(kLine) VolumeWords put;    ///< where there is a limit of bytes; under `producers`
@@ -143,10 +144,13 @@ struct Extent {
   Word item;    ///< 0, or the number of the item whose content it is, plus 1
   Word offset;  ///< bytes from the start of the segment
   Word size;    ///< bytes, whole pages; the lowest bit: it has no memory; 0: never used
+  Word hand;    ///< of an item in hand, to be delivered again: a ring::Hands::Hand; 0: of none
+  Word record;  ///< of that: its ring::Header, which says how many bytes there are, and of what
 };
 constexpr std::size_t kExtents = 1024;
 
-/// What one process has taken from a ring and has not ended. The words belong to ring::Tally.
+/// What one process has taken from a ring and has not ended. The words belong to ring::Tally, some
+/// of TallyWords to ring::Hands.
 struct TallyEntry {
   Word process;       ///< a task word; 0: free
   Word taken;         ///< items it has ever taken,
@@ -159,8 +163,11 @@ struct TallyEntry {
 constexpr std::size_t kTallyEntries = 512;
 
 struct TallyWords {
-  Word ended;  ///< items ended by anybody, modulo 2^28; under `consumers`, as all but all_ended
-  Word used;   ///< entries from here on were never taken
+  Word ended;      ///< items ended by anybody, modulo 2^28; under `consumers`, as all but all_ended
+  Word used;       ///< entries from here on were never taken
+  Word taking;     ///< the extent in which an item is just taken in hand, plus 1; 0: none
+  Word left;       ///< not 0: there may be some in the hand of the dead; a hint
+  Word looked_at;  ///< when that was last looked for: the coarse clock; a hint
   alignas(kLine) ParkingWords all_ended;
   alignas(kLine) std::array<TallyEntry, kTallyEntries> entries;
 };
