@@ -159,6 +159,16 @@ TEST(QueueNumbersOnly, may_be_put_from_where_they_are) {
   EXPECT_EQ(queue.get().size(), 0U);
 }
 
+TEST(QueueNumbersOnly, are_read_where_they_stand) {
+  Queue<std::vector<double>> queue;
+  for (const std::size_t count : {3U, 100'000U}) {
+    const std::vector<double> numbers(count, 0.25);
+    queue.put(numbers);
+    const auto view = as<Bytes>(queue).get_view();
+    EXPECT_TRUE(std::ranges::equal(view.as<double>(), numbers));
+  }
+}
+
 TEST(QueueNumbersOnly, use_memory_again) {
   Queue<std::vector<int>> queue;
   std::vector<int> numbers(1000);
@@ -231,6 +241,16 @@ TEST(QueueAsBytes, come_as_they_were) {
   Queue<AsBytes<Opaque>> opaque;
   opaque.put(Opaque(7));
   EXPECT_EQ(opaque.try_get().value()->number(), 7);
+}
+
+TEST(QueueAsBytes, are_read_where_they_stand) {
+  Queue<AsBytes<std::array<char, 200'000>>> large;
+  std::array<char, 200'000> text;
+  text.fill('x');
+  large.put(text);
+  EXPECT_EQ(large.get()->back(), 'x');
+  large.put(text);
+  EXPECT_TRUE(std::ranges::equal(as<Bytes>(large).get_view().as<char>(), text));
 }
 
 TEST(QueueAsBytes, are_bytes_to_others) {
