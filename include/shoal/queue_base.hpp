@@ -178,13 +178,16 @@ class QueueBase {
   std::size_t receive_many(Freight& into, std::size_t most, bool first, Nanoseconds timeout) const;
 
   /// Throws Damaged where an item of that size cannot be of that form.
-  void check_form(Raw raw, std::size_t size) const;
+  void check_form(Raw raw, std::size_t size) const {
+    if (raw > Raw::kFloat64 || (raw != Raw::kPickle && size != 8)) throw_unknown_form();
+  }
 
   void check_joinable() const;
   void end_item() const;
   [[nodiscard]] bool join_within(Nanoseconds timeout) const;
 
  private:
+  [[noreturn]] void throw_unknown_form() const;
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
   template <class Get>
   std::size_t receive_one_of_many(Freight& into, Get get) const;

@@ -6,6 +6,7 @@
 #include <shoal/queue_base.hpp>
 #include <vector>
 
+#include "ring/ring.hpp"
 #include "shm/shipment.hpp"
 
 namespace shoal {
@@ -15,6 +16,7 @@ namespace shoal {
 struct QueueBase::Freight::State {
   ByteBuffer buffer;
   std::vector<Slice> slices;
+  std::vector<ring::Slice> taken;
   shm::Shipment shipment;
   std::optional<shm::Shipment::Scope> scope;
   bool of_thread = false;

@@ -221,10 +221,12 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
   auto& slices = into.state_->slices;
   ByteBuffer& buffer = into.state_->buffer;
   buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
-  slices.reserve(std::min(most, kMostAtOnce));  // before anything is taken
+  // Before anything is taken, and outside of the queue's lock.
+  slices.reserve(std::min(most, kMostAtOnce));
   const os::Deadline deadline = deadline_of(timeout);
   ring::Ring& ring = core_->ring();
-  std::vector<ring::Slice> taken;
+  auto& taken = into.state_->taken;
+  taken.reserve(std::min(most, kMostAtOnce));
   const std::span room(buffer.data(), buffer.size());
   const auto result = first ? ring.get_many(room, most, taken, deadline)
                             : ring.try_get_many(room, most, taken, kOnce);
@@ -234,17 +236,15 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
     });
   }
   if (result != ring::Get::kDone) return 0;
-  for (const auto& slice : taken) {
-    slices.push_back({slice.offset, slice.bytes, static_cast<Raw>(slice.encoding)});
-  }
+  slices.resize(taken.size());
+  std::ranges::transform(taken, slices.begin(), [](const ring::Slice& slice) {
+    return Slice{slice.offset, slice.bytes, static_cast<Raw>(slice.encoding)};
+  });
   return slices.size();
 }
 
-void QueueBase::check_form(Raw raw, std::size_t size) const {
-  const bool is_number = raw != Raw::kPickle;
-  if (raw > Raw::kFloat64 || (is_number && size != 8)) {
-    throw Damaged("an item of unknown form in " + core_->segment().label());
-  }
+void QueueBase::throw_unknown_form() const {
+  throw Damaged("an item of unknown form in " + core_->segment().label());
 }
 
 std::size_t QueueBase::qsize() const { return core_->ring_in_any_state().items(); }
