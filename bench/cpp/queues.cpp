@@ -142,8 +142,13 @@ double four_to_four(const Options& options) {
   };
   const auto sleep = [] { ::usleep(1000); };
   repeat(options.warm_up, sleep);
+  while (taken() == 0) sleep();
   const std::uint64_t before = taken();
-  const auto seconds = repeat(options.sample, sleep).second;
+  auto until_more = [&] {
+    do sleep();
+    while (taken() == before);
+  };
+  const auto seconds = repeat(options.sample, until_more).second;
   return static_cast<double>(taken() - before) / seconds.count();
 }
 

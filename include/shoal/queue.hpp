@@ -271,7 +271,7 @@ class Queue : public QueueBase {
   std::size_t get_many_into_within(std::vector<T>& items, std::size_t most, Nanoseconds timeout) {
     if (most == 0) return 0;
     std::size_t taken = get_batch(items, most, true, timeout);
-    if (taken == 0) return 0;
+    if (taken == 0 || taken == most) return taken;
     const std::size_t limit = std::min(most, taken + left());
     while (taken < limit) {
       const std::size_t more = get_batch(items, limit - taken, false, timeout);

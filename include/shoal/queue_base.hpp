@@ -202,7 +202,11 @@ class QueueBase {
   std::optional<View> receive_view(Nanoseconds timeout) const;
 
   /// Throws Damaged where an item cannot be of that form.
-  void check_form(Raw raw, std::span<const std::byte> bytes) const;
+  void check_form(Raw raw, std::span<const std::byte> bytes) const {
+    if (raw == Raw::kPickle || (raw <= Raw::kFloat64 && bytes.size() == 8)) [[likely]]
+      return;
+    check_other_form(raw, bytes);
+  }
 
   /// Throws WrongKind where its items are of another type.
   void check_item(const ItemType& item) const;
@@ -215,6 +219,7 @@ class QueueBase {
   static std::optional<std::span<const std::byte>> content_in(Kind kind,
                                                               std::span<const std::byte> bytes,
                                                               Raw raw);
+  void check_other_form(Raw raw, std::span<const std::byte> bytes) const;
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
   template <class Get>
   std::size_t receive_one_of_many(Freight& into, Get get) const;

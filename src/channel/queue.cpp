@@ -261,10 +261,12 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
   auto& slices = into.state_->slices;
   ByteBuffer& buffer = into.state_->buffer;
   buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
-  slices.reserve(std::min(most, kMostAtOnce));  // before anything is taken
+  // Before anything is taken, and outside of the queue's lock.
+  slices.reserve(std::min(most, kMostAtOnce));
   const os::Deadline deadline = deadline_of(timeout);
   ring::Ring& ring = core_->ring();
-  std::vector<ring::Slice> taken;
+  auto& taken = into.state_->taken;
+  taken.reserve(std::min(most, kMostAtOnce));
   const std::span room(buffer.data(), buffer.size());
   const auto result = first ? ring.get_many(room, most, taken, deadline)
                             : ring.try_get_many(room, most, taken, kOnce);
@@ -274,23 +276,17 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
     });
   }
   if (result != ring::Get::kDone) return 0;
-  for (const auto& slice : taken) {
-    slices.push_back({slice.offset, slice.bytes, static_cast<Raw>(slice.encoding)});
-  }
+  slices.resize(taken.size());
+  std::ranges::transform(taken, slices.begin(), [](const ring::Slice& slice) {
+    return Slice{slice.offset, slice.bytes, static_cast<Raw>(slice.encoding)};
+  });
   return slices.size();
 }
 
-void QueueBase::check_form(Raw raw, std::span<const std::byte> bytes) const {
-  bool good = false;
-  switch (raw) {
-    case Raw::kPickle:
-    case Raw::kBundle:
-    case Raw::kBytes: good = true; break;
-    case Raw::kInt64:
-    case Raw::kUint64:
-    case Raw::kFloat64: good = bytes.size() == 8; break;
-    case Raw::kNumbers: good = detail::numbers_in(bytes).has_value(); break;
-  }
+// Of what is no pickle and no number.
+void QueueBase::check_other_form(Raw raw, std::span<const std::byte> bytes) const {
+  const bool good = raw == Raw::kBundle || raw == Raw::kBytes ||
+                    (raw == Raw::kNumbers && detail::numbers_in(bytes));
   if (!good) throw Damaged("an item of unknown form in " + core_->segment().label());
 }
 

@@ -38,8 +38,9 @@ class Position {
   [[nodiscard]] constexpr std::uint64_t unit() const noexcept { return word_ & kUnitMask; }
   [[nodiscard]] constexpr std::uint64_t items() const noexcept { return word_ >> kUnitBits; }
   [[nodiscard]] constexpr Position at(std::uint64_t unit) const noexcept { return {unit, items()}; }
-  [[nodiscard]] constexpr Position past(std::uint64_t units) const noexcept {
-    return {unit() + units, items() + 1};
+  [[nodiscard]] constexpr Position past(std::uint64_t units,
+                                        std::uint64_t items = 1) const noexcept {
+    return {unit() + units, this->items() + items};
   }
   bool operator==(const Position&) const = default;
 

@@ -251,7 +251,10 @@ Get Ring::look(const Patience& patience) {
   static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
   switch (shut()) {
     case Shut::kForAll: drop_all(patience); return Get::kShut;
-    case Shut::kForPuts: return has_item() ? Get::kDone : Get::kShut;  // what came before that
+    case Shut::kForPuts:
+      if (has_item()) return Get::kDone;  // what came before that
+      give_back();
+      return Get::kShut;
     case Shut::kNo: break;
   }
   if (signal() != Signal::kUnasked) [[unlikely]]
@@ -426,10 +429,12 @@ bool Ring::full() {
   return too_much(1);
 }
 
-// Its last item may be committed and not counted.
+// Its last items may be committed and not counted: then the header at the tail is not zero. That is
+// so for an instant of each put, too, and whether a producer lives takes microseconds to learn.
 void Ring::count_for_dead_producer() {
   const os::TaskWord owner = words_.producers.owner.load(std::memory_order_acquire);
-  if (owner == 0 || !os::is_dead(owner)) return;
+  if (owner == 0) return;
+  if (header_at(tail().unit()).load(std::memory_order_relaxed) == 0 || !os::is_dead(owner)) return;
   const LockGuard lock(*this, words_.producers, {.deadline = os::Deadline::now()});
   if (lock.from_dead()) repair();
 }

@@ -30,7 +30,9 @@
 //  * who gives memory back: giving_back.cpp.
 //  * large items and what is written or read in place, outside of the blocks: extents.hpp. Such a
 //    record names its extent and is committed and taken like any other.
-//  * in a batch each item is put by itself; those of a batch that is taken are taken by one store.
+//  * in a batch those that stand one after another are put by one store, of the first one's header,
+//    and those that are taken are taken by one store. Killed between the former and the tail's, all
+//    of them are there, as the walk finds.
 //  * who shuts the ring, before the store of `shut`: it is open. After it: the bounded waits find
 //    it shut, and who comes next drops what is still to be dropped.
 //  * the signal for who waits by a descriptor is raised before the commit that it tells of, and
@@ -211,7 +213,7 @@ struct Options {
   /// Joinable, and what the dead had taken and not ended is delivered again. No item carries
   /// descriptors then.
   bool redeliver = false;
-  ItemType item = {};           ///< what all items are to be
+  ItemType item = {};  ///< what all items are to be
 };
 
 /// One process's view of a ring, shared by its threads. Each call throws WrongNamespace in a
@@ -355,6 +357,13 @@ class Ring {
   void move_tail(Position to, std::uint64_t bytes) noexcept;
   bool put_near_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done);
   Put try_put_many(std::span<const Item> items, const Patience& patience, std::size_t& done);
+  struct Run {
+    std::size_t items = 0;
+    std::uint64_t units = 0;
+  };
+  Run append_run(std::span<const Item> items);
+  [[nodiscard]] std::uint64_t run_of_units(Position tail);
+  [[nodiscard]] std::uint64_t run_of_items(Position tail);
 
   // Extents.
   Put try_put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, const Patience& patience);
