@@ -1,5 +1,6 @@
 #include "crew.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -7,11 +8,17 @@
 
 namespace shoal::chaos {
 
+namespace {
+ring::Options options_of(const Load& load) {
+  return {.max_items = load.max_items, .max_bytes = load.max_bytes};
+}
+}  // namespace
+
 Crew::Crew(const Load& load, Ledger& ledger, Random& random, Outcome& outcome)
     : load_(load), ledger_(ledger), random_(random), outcome_(outcome) {
   segment_ = shm::Segment::create(
       shm::Kind::kQueue, "chaos", ring::Ring::segment_size(),
-      [&](std::byte* base) { ring::Ring::initialise(base, {load.max_items}); });
+      [&](std::byte* base) { ring::Ring::initialise(base, options_of(load)); });
   ring_ = std::make_unique<ring::Ring>(segment_);
   for (std::size_t i = 0; i < load.producers; ++i) {
     workers_.push_back({.name = "producer " + std::to_string(i), .producer = true});
@@ -29,7 +36,7 @@ void Crew::start(Worker& worker) {
     if (worker.producer) {
       produce(*ring_, ledger_, load_, worker.life, seed);
     } else {
-      consume(*ring_, ledger_, worker.life);
+      consume(*ring_, ledger_, load_, worker.life, seed);
     }
   });
 }
@@ -92,6 +99,7 @@ void Crew::finish() {
     if (!worker.producer) end(worker);
   }
   drain();
+  check_memory();
   check_numbers();
   outcome_.doubled += ledger_.faults.doubled;
   outcome_.others += ledger_.faults.torn + ledger_.faults.disordered;
@@ -105,6 +113,23 @@ void Crew::drain() {
   while (get_item(*ring_, ledger_, os::Deadline::now())) ++left;
   if (left != counted) {
     report("items() said " + std::to_string(counted) + ", there were " + std::to_string(left));
+  }
+}
+
+void Crew::rest() {
+  words().more = 1ULL << 40U;
+  words().grown_at = 0;
+}
+
+// Nobody is left: nor is any of what they had.
+void Crew::check_memory() {
+  rest();
+  get_item(*ring_, ledger_, os::Deadline::now());
+  struct stat facts{};
+  ::fstat(segment_->fd(), &facts);
+  const auto kept = static_cast<std::uint64_t>(facts.st_blocks) * 512;
+  if (kept > ring::Ring::segment_size() + ring::Extents::table_size()) {
+    report(std::to_string(kept) + " bytes of memory are kept");
   }
 }
 

@@ -50,6 +50,10 @@ class Crew {
   /// Kills the worker and starts another in its place. Returns the dead one, perhaps a zombie.
   Child replace(Worker& worker);
 
+  /// As if the ring had much memory and had not been used for a while: who finds it empty gives
+  /// memory back.
+  void rest();
+
   /// The ledger or the list of lives is nearly full: time for another round.
   [[nodiscard]] bool full() const;
   /// Calls returned, of each worker.
@@ -64,6 +68,7 @@ class Crew {
   void start(Worker& worker);
   void end(Worker& worker);
   void drain();
+  void check_memory();
   void check_numbers();
   void check_puts(const std::vector<std::uint64_t>& arrived, std::uint64_t in_hand);
   void report(const std::string& what);

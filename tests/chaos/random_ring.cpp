@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <span>
 #include <vector>
 
 #include "crew.hpp"
@@ -13,11 +14,20 @@ namespace {
 
 constexpr std::uint64_t kKillsInARound = 250;
 constexpr os::Nanoseconds kPromised = std::chrono::milliseconds(100);
+using Loads = std::span<const Load>;
 constexpr std::array kLoads{
     Load{"2+2, no limit", 2, 2, 0, 0},         Load{"2+2, large records", 2, 2, 0, 300},
     Load{"3+1, at most 64", 3, 1, 64, 0},      Load{"1+3, no limit", 1, 3, 0, 0},
     Load{"2+2, at most 1", 2, 2, 1, 0},        Load{"1+3, at most 3", 1, 3, 3, 0},
     Load{"3+1, large records", 3, 1, 0, 2000}, Load{"2+2, at most 1000", 2, 2, 1000, 0},
+};
+constexpr std::uint64_t kSomeMegabytes = 4U << 20U;
+constexpr std::array kFarLoads{
+    Load{"2+2, far", 2, 2, 0, 0, 0, true},
+    Load{"1+3, far", 1, 3, 0, 0, 0, true},
+    Load{"2+2, far, at most 3", 2, 2, 3, 0, 0, true},
+    Load{"3+1, far", 3, 1, 0, 0, 0, true},
+    Load{"2+2, far, at most 4 MiB", 2, 2, 0, 0, kSomeMegabytes, true},
 };
 
 struct Sum {
@@ -58,6 +68,7 @@ void play_round(const Load& load, std::uint64_t kills, Random& random, Sum& sum)
   const std::uint64_t goal = sum.outcome.kills() + kills;
   while (sum.outcome.kills() < goal && !crew.full() && sum.outcome.stuck == 0) {
     ::usleep(static_cast<useconds_t>(draw(random, 0, 2500)));
+    if (load.far && once_in(random, 4)) crew.rest();
     kill_some(crew, load, random, sum);
   }
   crew.finish();
@@ -76,18 +87,24 @@ void print(const char* title, const Sum& sum) {
       sum.two_deaths.text().c_str());
 }
 
-}  // namespace
-
-bool kill_around_rings(const Plan& plan, const char* title) {
+bool kill_around(const Plan& plan, const char* title, Loads loads) {
   Random random(plan.seed);
   Sum sum;
   const std::uint64_t share =
-      std::clamp<std::uint64_t>(plan.kills / kLoads.size(), 20, kKillsInARound);
+      std::clamp<std::uint64_t>(plan.kills / loads.size(), 20, kKillsInARound);
   for (std::size_t round = 0; !plan.reached(sum.outcome.kills()) && sum.outcome.good(); ++round) {
-    play_round(kLoads[round % kLoads.size()], share, random, sum);
+    play_round(loads[round % loads.size()], share, random, sum);
   }
   print(title, sum);
   return sum.outcome.good();
 }
+
+}  // namespace
+
+bool kill_around_rings(const Plan& plan, const char* title) {
+  return kill_around(plan, title, kLoads);
+}
+
+bool kill_around_large_items(const Plan& plan) { return kill_around(plan, "far", kFarLoads); }
 
 }  // namespace shoal::chaos

@@ -21,6 +21,9 @@ struct Load {
   std::size_t consumers;
   std::uint64_t max_items;   ///< 0: no limit
   std::uint64_t large_once;  ///< one record in so many has 64 KiB to 2 MiB; 0: none
+  std::uint64_t max_bytes = 0;
+  /// Records of 8 bytes to 1 MiB; many are written and read where they stand, which takes a while.
+  bool far = false;
 };
 
 constexpr std::size_t kMostLives = 4096;            // of processes in a round
@@ -64,7 +67,8 @@ struct Ledger {
 void produce(ring::Ring& ring, Ledger& ledger, const Load& load, std::uint64_t life,
              std::uint64_t seed);
 /// Gets items and notes them, until it gets kEnd.
-void consume(ring::Ring& ring, Ledger& ledger, std::uint64_t life);
+void consume(ring::Ring& ring, Ledger& ledger, const Load& load, std::uint64_t life,
+             std::uint64_t seed);
 
 /// Puts one item of this size.
 bool put_item(ring::Ring& ring, std::uint64_t id, std::uint64_t size, os::Deadline deadline);
@@ -72,7 +76,10 @@ bool put_item(ring::Ring& ring, std::uint64_t id, std::uint64_t size, os::Deadli
 struct GotItem {
   std::uint64_t number;
   std::uint64_t id;
+  ring::Lent view{};  ///< where it stands, if that was asked for and it is far
 };
-std::optional<GotItem> get_item(ring::Ring& ring, Ledger& ledger, os::Deadline deadline);
+enum class Way : std::uint8_t { kCopy, kInPlace };
+std::optional<GotItem> get_item(ring::Ring& ring, Ledger& ledger, os::Deadline deadline,
+                                Way way = Way::kCopy);
 
 }  // namespace shoal::chaos

@@ -30,6 +30,8 @@ inline bool once_in(Random& random, std::uint64_t times) { return draw(random, 1
 
 /// Producers and consumers of rings are killed. `title` opens the closing line.
 bool kill_around_rings(const Plan& plan, const char* title);
+/// The same, of items that stand in extents.
+bool kill_around_large_items(const Plan& plan);
 /// Owners of a lock, and those who wait for it, are killed.
 bool kill_around_a_lock(const Plan& plan);
 /// The same around an RLock, which its owner takes again and again.
