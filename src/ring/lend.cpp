@@ -11,7 +11,15 @@
 namespace shoal::ring {
 
 Lent::~Lent() {
-  if (ring_ != nullptr) ring_->take_back(index_);
+  if (ring_ != nullptr && is_ours()) ring_->take_back(index_);
+}
+
+bool Lent::is_ours() const noexcept {
+  try {
+    return ring_ != nullptr && owner_ == os::self();
+  } catch (...) {  // a child that cannot read who it is: not the one that was lent this
+    return false;
+  }
 }
 
 // ------------------------------------------------------------------ put
@@ -43,8 +51,7 @@ bool Ring::put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::De
 }
 
 bool Ring::put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, os::Deadline deadline) {
-  if (!lent || bytes > lent.bytes().size() ||
-      extents_[lent.index_].owner.load(std::memory_order_relaxed) != segment_->user()) {
+  if (!lent.is_ours() || bytes > lent.bytes().size()) {
     throw std::logic_error("what is put was not lent by " + segment_->label() +
                            " to this process, or is put already");
   }
@@ -89,7 +96,7 @@ Ring::Lending Ring::lend(std::uint64_t bytes, const Patience& patience, Lent& le
   if (!area) segment_->throw_damaged("an extent that has gone");
   try {
     if (fresh) segment_->grow(area->begin, area->size());
-    lent = Lent(*this, index, {segment_->at(area->begin, area->size()), area->size()});
+    lent = Lent(*this, index, os::self(), {segment_->at(area->begin, area->size()), area->size()});
   } catch (...) {
     extents_.free(index, os::self());
     throw;
