@@ -17,9 +17,9 @@ std::uint64_t bytes_of(const World& world) {
 }
 
 // Drained, and not grown for a long time.
-void drained(World& world) {
+void drained(World& world, std::uint64_t items, std::uint64_t size) {
   world.make_ring();
-  world.already_there({1, kLarge});
+  for (std::uint64_t id = 1; id <= items; ++id) world.already_there({id, size});
   must(world.take_all() == world.before, "it was there");
   world.ring_words().grown_at = 0;
 }
@@ -38,13 +38,21 @@ void usable_and_small(World& world) {
 
 Operation give_back() {
   return {.name = "get that gives memory back",
-          .prepare = drained,
+          .prepare = [](World& world) { drained(world, 1, kLarge); },
           .operate =
               [](World& world) {
                 world.victim_gets(os::Deadline::now());
                 must(bytes_of(world) < 1U << 20U, "memory is kept");
               },
           .check = usable_and_small};
+}
+
+// Of items that are too small for extents.
+Operation give_back_blocks() {
+  Operation operation = give_back();
+  operation.name += " of blocks";
+  operation.prepare = [](World& world) { drained(world, 60, 100'000); };
+  return operation;
 }
 
 // The sleeper has read where the head is before it moves.
@@ -163,9 +171,9 @@ Operation get_that_makes_room() {
 }  // namespace
 
 std::vector<Operation> memory_operations() {
-  return {give_back(),         give_back_beside_one_that_waits(),
-          put_of_some_bytes(), get_of_some_bytes(),
-          repair_of_bytes(),   get_that_makes_room()};
+  return {give_back(),          give_back_blocks(),  give_back_beside_one_that_waits(),
+          put_of_some_bytes(),  get_of_some_bytes(), repair_of_bytes(),
+          get_that_makes_room()};
 }
 
 }  // namespace shoal::chaos
