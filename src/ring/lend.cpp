@@ -142,7 +142,9 @@ bool Ring::replace_a_free_one() {
 }
 
 // Under the producers' lock: frees what the dead have left. The head is read after the owner: an
-// item that is gone by then has been taken by one who became the owner before that.
+// item that is gone by then has been taken by one who became the owner before that. What is seen to
+// be no item's stays so, as nothing is put meanwhile; so of all the items in the ring nobody is
+// asked after, which takes 10 us each time.
 void Ring::sweep() {
   repair_if_needed();
   const Position tail = this->tail();
@@ -151,13 +153,12 @@ void Ring::sweep() {
   for (std::size_t i = 0; i < extents_.count(); ++i) {
     auto& extent = extents_[i];
     os::TaskWord owner = extent.owner.load(std::memory_order_acquire);
-    if (owner == 0 || owner == alive) continue;
+    if (owner == 0 || owner == alive || Extents::is_in(extent, head(), tail)) continue;
     if (owner != dead && !os::is_dead(owner)) {
       alive = owner;
       continue;
     }
     dead = owner;
-    if (Extents::is_in(extent, head(), tail)) continue;
     extent.owner.compare_exchange_strong(owner, 0, std::memory_order_acq_rel);
   }
 }
