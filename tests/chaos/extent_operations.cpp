@@ -178,6 +178,24 @@ Operation put_of(std::string name, const Prepare& prepare, Item item = kVictims)
           .check = the_item_is_there_or_not};
 }
 
+// Those that come next take what is free, and nothing else.
+Operation put_after_many_deaths() {
+  Operation operation = put_of("of a large item after many deaths", after_many_deaths);
+  operation.check = [](World& world) {
+    Items without = world.before;
+    Items with = world.before;
+    with.push_back(*world.puts);
+    for (std::uint64_t id = 2500; id < 2506; ++id) {
+      must(world.put({id, kFar}), "a put that does not return");
+      without.push_back({id, kFar});
+      with.push_back({id, kFar});
+    }
+    ring_holds(world, without, with);
+    all_that_is_to_be(world);
+  };
+  return operation;
+}
+
 // Exactly as much goes in afterwards as there is room for.
 Operation put_where_bytes_are_limited() {
   constexpr std::uint64_t kMost = 4 * kFar;
@@ -309,7 +327,7 @@ std::vector<Operation> puts() {
       put_of("after a consumer that died as it took a large item", nearly_taken_by_the_dead),
       put_of("after a producer that died before it moved the tail", uncounted),
       put_of("of a small item after a producer that died so", uncounted, {1000, 40}),
-      put_of("of a large item after many deaths", after_many_deaths),
+      put_after_many_deaths(),
       put_of("of a large item beside a view",
              [](World& world) {
                holds(world, {kFar, kFar});
