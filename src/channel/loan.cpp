@@ -1,6 +1,7 @@
 #include "channel/loan.hpp"
 
 #include <shoal/error.hpp>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,11 @@ std::span<std::byte> LoanCore::content() const noexcept {
 
 std::uint64_t LoanCore::wrap(std::span<const std::span<const std::byte>> buffers,
                              std::span<const std::byte> pickle) {
+  // Nothing is written into what has another owner by now, in a forked child.
+  if (!lent_.is_ours()) {
+    throw std::logic_error("this loan of " + queue_->segment().label() +
+                           " was made by a parent of this process, or is put already");
+  }
   std::vector<pickle::BundlePlace> places;
   places.reserve(buffers.size());
   for (const auto& buffer : buffers) {

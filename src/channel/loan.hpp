@@ -38,7 +38,8 @@ class LoanCore {
   [[nodiscard]] const QueueCore* queue() const noexcept { return queue_.get(); }
 
   /// Makes a bundle of it: `pickle` with buffers that stand at these places of the content. The
-  /// bytes of that, or 0 where it has no room for them.
+  /// bytes of that, or 0 where it has no room for them. Throws std::logic_error where it is not
+  /// this process's.
   std::uint64_t wrap(std::span<const std::span<const std::byte>> buffers,
                      std::span<const std::byte> pickle);
   /// The whole content as a bytes object.

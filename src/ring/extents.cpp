@@ -127,7 +127,8 @@ void Extents::belongs_to_none(std::size_t index) const noexcept {
   (*this)[index].item.store(0, kRelaxed);
 }
 
-// By nobody but its owner: a forked child has a copy of what its parent owns.
+// By nobody but its owner. That a forked child has a copy of what its parent owned is seen before
+// (Lent): by then it may own the same extent itself.
 void Extents::free(std::size_t index, os::TaskWord self) const noexcept {
   std::uint64_t owner = self;
   (*this)[index].owner.compare_exchange_strong(owner, 0, std::memory_order_acq_rel);

@@ -67,7 +67,9 @@ void Ring::forget_blocks() {
   }
 }
 
-// Says how much memory there is still beyond what a ring has in any case.
+// Says how much memory there is still beyond what a ring has in any case. That behind the last area
+// may lie beyond the file's end, too: memory is taken step by step, and only the last step moves
+// that (os::take_memory); who was killed before it leaves what it had.
 std::uint64_t Ring::give_back_gaps() {
   const auto areas = this->areas();
   std::uint64_t end = 0;
@@ -77,8 +79,8 @@ std::uint64_t Ring::give_back_gaps() {
     if (&area != &areas.front()) more += area.size();
     end = std::max(end, area.end);
   }
-  const std::uint64_t file_size = segment_->file_size();
-  if (file_size > end) segment_->give_back(end, file_size - end);
+  constexpr std::uint64_t kMost = (Position::kUnitMask + 1) * kUnit;
+  if (end < kMost) segment_->give_back(end, kMost - end);
   return more;
 }
 

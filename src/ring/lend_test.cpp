@@ -164,6 +164,44 @@ TEST(Lend, a_child_has_no_part_in_what_its_parent_was_lent) {
   EXPECT_EQ(get(ring), content(kLarge, 9));
 }
 
+// The child is lent the same extent that it has its parent's copies of.
+TEST(Lend, a_copy_of_what_the_parent_had_frees_nothing_of_the_child) {
+  Ring ring(new_segment());
+  EXPECT_TRUE(put(ring, content(kLarge, 1)));
+  Lent view = get_in_place(ring);
+  Lent lent;
+  ASSERT_TRUE(ring.lend(kLarge, os::Deadline::now(), lent));
+  std::array<int, 2> freed{};
+  ASSERT_EQ(::pipe(freed.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    EXPECT_EQ(::read(freed[0], &byte, 1), 1);
+    std::array<Lent, 2> mine;
+    for (auto& one : mine) {
+      EXPECT_TRUE(ring.lend(kLarge, os::Deadline::now(), one));
+      std::memcpy(one.bytes().data(), content(kLarge, 5).data(), kLarge);
+    }
+    EXPECT_TRUE(mine[0].bytes().data() == view.bytes().data() ||
+                mine[1].bytes().data() == view.bytes().data());
+    EXPECT_THROW(ring.put_lent(lent, 8, Encoding::kPickle, os::Deadline::now()), std::logic_error);
+    view = Lent();
+    lent = Lent();
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(put(ring, content(kLarge, 9)));
+    for (const auto& one : mine) {
+      EXPECT_TRUE(text_in(one.bytes().first(kLarge)) == content(kLarge, 5)) << "two have it";
+    }
+    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
+  view = Lent();
+  lent = Lent();
+  EXPECT_EQ(::write(freed[1], "!", 1), 1);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  for (const int fd : freed) ::close(fd);
+}
+
 TEST(Lend, what_the_dead_had_is_free_and_what_they_put_is_not) {
   const auto segment = new_segment();
   Ring ring(segment);

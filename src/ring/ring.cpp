@@ -295,7 +295,7 @@ Get Ring::take(const Room& room, Record& record) {
   move_head(head.past(header.units()), header.bytes());
   if (header.is_far()) {
     extents_.belongs_to_none(extent);
-    record.content = Lent(*this, extent, {payload, header.bytes()});
+    record.content = Lent(*this, extent, os::self(), {payload, header.bytes()});
   }
   if (tally_) tally_.taken(os::self());
   if (parcel && !record.fds.empty()) hold_.drop();

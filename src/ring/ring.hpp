@@ -120,8 +120,9 @@ struct Parcel {
 class Ring;
 
 /// Memory of a ring that this process has for itself: to be put, or taken. Freed at the end of its
-/// life, which must not be later than the ring's. A value that moves; in a forked child it is the
-/// parent's, and nothing happens here.
+/// life, which must not be later than the ring's. A value that moves. A forked child has a copy,
+/// which is the parent's for ever, also where the same memory becomes the child's by another one:
+/// it frees and puts nothing.
 class Lent {
  public:
   Lent() noexcept = default;
@@ -136,21 +137,25 @@ class Lent {
   ~Lent();
 
   explicit operator bool() const noexcept { return ring_ != nullptr; }
+  /// Whether this process has it, not one that this was forked from.
+  [[nodiscard]] bool is_ours() const noexcept;
   /// Begins at a page. Of one to be put all there is, of one that was taken the payload.
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
 
  private:
   friend class Ring;
-  Lent(Ring& ring, std::size_t index, std::span<std::byte> bytes) noexcept
-      : ring_(&ring), index_(index), bytes_(bytes) {}
+  Lent(Ring& ring, std::size_t index, os::TaskWord owner, std::span<std::byte> bytes) noexcept
+      : ring_(&ring), index_(index), owner_(owner), bytes_(bytes) {}
   void swap(Lent& other) noexcept {
     std::swap(ring_, other.ring_);
     std::swap(index_, other.index_);
+    std::swap(owner_, other.owner_);
     std::swap(bytes_, other.bytes_);
   }
 
   Ring* ring_ = nullptr;
   std::size_t index_ = 0;
+  os::TaskWord owner_ = 0;
   std::span<std::byte> bytes_;
 };
 

@@ -76,6 +76,18 @@ Operation give_back(std::string name = "", const ring::Options& options = {}) {
           .check = usable_and_small};
 }
 
+// Of items that are too small for extents.
+Operation give_back_blocks() {
+  Operation operation = give_back(" of blocks");
+  operation.prepare = [](World& world) {
+    world.make_ring();
+    for (std::uint64_t id = 1; id <= 60; ++id) world.already_there({id, 100'000});
+    must(world.take_all() == world.before, "it was there");
+    was_grown_long_ago(world);
+  };
+  return operation;
+}
+
 // The sleeper has read where the head is before it moves. It would give the memory back itself, if
 // the victim had not the lock by then.
 Operation give_back_beside_one_that_waits() {
@@ -247,6 +259,7 @@ std::vector<Operation> memory_operations() {
   const ring::Options limited{.max_bytes = 2 * kLarge};
   const ring::Options joinable{.joinable = true};
   return {give_back(),
+          give_back_blocks(),
           give_back(" where bytes are limited", limited),
           give_back_beside_one_that_waits(),
           shut_that_gives_back("", {}),

@@ -181,12 +181,19 @@ void only_item_in_second_block(World& world) {
 
 // Head and tail are in the third block, which is full; the second one is free again.
 void third_block_full(World& world) {
+  constexpr std::uint64_t kNear = 100'000;  // larger ones stand in no block
   only_item_in_second_block(world);
   take(world, 1);
-  world.already_there({11, kNextBlock + 1'000});
-  take(world, 1);
-  world.already_there({12, 1'040'000});
-  world.already_there({13, 1'045'000});
+  const auto& third = world.ring_words().blocks[2];
+  for (std::uint64_t id = 11; third.size == 0; ++id) world.already_there({id, kNear});
+  take(world, world.before.size());
+  for (std::uint64_t id = 30; id < 49; ++id) world.already_there({id, kNear});
+  world.already_there({50, 96'000});
+  world.already_there({51, 95'000});
+  for (const auto& position : {world.ring_words().head.load(), world.ring_words().tail.load()}) {
+    const std::uint64_t at = ring::Position(position).unit() * ring::kUnit;
+    must(at >= third.offset && at < third.offset + third.size, "cannot prepare a ring");
+  }
 }
 
 std::vector<Operation> puts() {

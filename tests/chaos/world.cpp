@@ -141,10 +141,28 @@ void World::make_barrier(std::uint64_t parties, std::uint32_t options) {
 
 // ------------------------------------------------------------------ others
 
+namespace {
+
+// Of large blocks and extents the beginning, and the surroundings of the tail.
+constexpr std::uint64_t kPart = 4096;
+
+// The table, and what the first few of it stand for.
+void add_extents(const World& world, Watched& all) {
+  if (world.ring_words().extents == 0) return;
+  constexpr std::size_t kTable = shm::kExtents * sizeof(shm::Extent);
+  constexpr std::size_t kLookedInto = 6;
+  const std::byte* begin = world.segment->at(world.table_begin(), kTable);
+  all.emplace_back(begin, kTable);
+  for (const auto& extent : std::span(reinterpret_cast<const shm::Extent*>(begin), kLookedInto)) {
+    const bool has_memory = extent.size != 0 && extent.size % kPart == 0;
+    if (has_memory) all.emplace_back(world.segment->at(extent.offset, kPart), kPart);
+  }
+}
+
+}  // namespace
+
 Watched World::watched() const {
   if (!ring) return {slot};
-  // Of large blocks the beginning, and the surroundings of the tail.
-  constexpr std::uint64_t kPart = 4096;
   const auto& first = ring_words().blocks[0];
   const std::uint64_t control = first.offset + first.size;
   Watched all{{segment->at(0, control), control}};
@@ -155,6 +173,7 @@ Watched World::watched() const {
   const std::uint64_t tail = ring::Position(ring_words().tail).unit() * ring::kUnit;
   const std::uint64_t part = std::min(kPart, segment->size() - tail);
   if (tail >= control) all.emplace_back(segment->at(tail, part), part);
+  add_extents(*this, all);
   return all;
 }
 

@@ -60,6 +60,7 @@ struct Board {
   std::array<Role, 4> sleepers;
   std::atomic<std::uint64_t> witness;
   std::atomic<bool> inside;  ///< somebody is in the lock
+  std::atomic<bool> let_go;  ///< who holds something is to give it back
   std::atomic<std::int64_t> died;
   std::array<char, 1024> violation;
 };
@@ -91,6 +92,10 @@ struct World {
   void victim_gets(os::Deadline deadline = os::Deadline::after(kDeadline)) const;
   /// Says what it puts.
   void victim_will_put(const Item& item);
+  /// Where the table of extents stands; it has memory where ring_words().extents is not 0.
+  [[nodiscard]] std::uint64_t table_begin() const {
+    return ring::Ring::segment_size({.joinable = ring_words().joinable != 0});
+  }
 
   // ---- an object of sync/, made by one of these
   void make_lock(sync::LockCore::Type type = sync::LockCore::Type::kLock);
@@ -122,6 +127,7 @@ struct World {
   Board& board;
   std::shared_ptr<shm::Segment> segment;
   std::unique_ptr<ring::Ring> ring;
+  std::vector<ring::Lent> lent;  ///< by the ring to the supervisor
   std::shared_ptr<sync::LockCore> lock;
   std::shared_ptr<sync::SemaphoreCore> semaphore;
   std::shared_ptr<sync::EventCore> event;
@@ -175,6 +181,7 @@ std::vector<Operation> tally_operations();
 std::vector<Operation> shut_operations();
 std::vector<Operation> signal_operations();
 std::vector<Operation> memory_operations();
+std::vector<Operation> extent_operations();
 std::vector<Operation> waiting_operations();
 std::vector<Operation> lock_operations();
 std::vector<Operation> semaphore_operations();
