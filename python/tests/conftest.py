@@ -49,6 +49,7 @@ OF_ANY_METHOD = {
     "test_queue_batches",
     "test_queue_items",
     "test_queue_limits",
+    "test_queue_redeliver",
     "test_queue_shutdown",
     "test_rlock",
     "test_semaphore",
