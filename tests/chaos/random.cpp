@@ -1,7 +1,7 @@
 // Kills and stops processes at random moments under load. See README.md.
 //
-//   chaos_random [ring | bound | stop | lock | rlock | semaphore | tracked | event | condition |
-//                 barrier]...
+//   chaos_random [ring | bound | stop | redeliver | lock | rlock | semaphore | tracked | event |
+//                 condition | barrier]...
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -27,6 +27,7 @@ const Scenario kScenarios[] = {
     {"bound", kRealBound, 320,
      [](const Plan& plan) { return kill_around_rings(plan, "ring with the real bound of 25 ms"); }},
     {"stop", kShortBound, 250, stop_around_a_ring},
+    {"redeliver", kShortBound, 2100, kill_around_a_redelivery},
     {"lock", kShortBound, 2100, kill_around_a_lock},
     {"rlock", kShortBound, 2100, kill_around_an_rlock},
     {"semaphore", kShortBound, 2100, kill_around_a_semaphore},
