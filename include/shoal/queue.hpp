@@ -43,7 +43,8 @@ class Queue : public QueueBase {
  public:
   /// Nameless: for this process, its children, and those it is sent to.
   explicit Queue(std::ptrdiff_t maxsize = 0) : Queue(QueueOptions{.maxsize = maxsize}) {}
-  /// Throws NameTaken; std::invalid_argument where the name will not do.
+  /// Throws NameTaken; std::invalid_argument where the name will not do, or where it is to
+  /// redeliver and is no JoinableQueue.
   explicit Queue(const QueueOptions& options) : Queue(options, false) {}
   /// Throws WrongKind where T is AsBytes and it was made for another type.
   explicit Queue(std::shared_ptr<channel::QueueCore> core) noexcept(!Item::kIsBytes)
@@ -185,6 +186,14 @@ class Queue : public QueueBase {
   static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors,
                                                          bool joinable = false) {
     return QueueBase::attach_core(descriptors, joinable, Item::type());
+  }
+
+  std::optional<Delivery<T>> get_delivery_within(Nanoseconds timeout) {
+    Freight freight;
+    Raw raw{};
+    const auto bytes = receive(freight, raw, timeout);
+    if (!bytes) return std::nullopt;
+    return Delivery<T>{Item::decoded(*bytes, raw), freight.deliveries()};
   }
 
  private:
@@ -359,11 +368,20 @@ class Queue : public QueueBase {
 /// A consumer that dies with items in hand will not end them: then join() throws ConsumerDied
 /// instead of waiting for ever. task_done(), once for each of them, makes it go on. Up to 512
 /// processes that take items are told apart; items of more than these are not missed when they die.
+///
+/// With QueueOptions::redeliver such items go to who gets next, before what is in the queue, and
+/// join() never throws ConsumerDied. An item is then delivered at least once, and again only after
+/// a death; where an item may be deadly, get_delivery() tells how often it came. An item stays in
+/// the hand of the process that took it until task_done(), also where the codec throws; up to 1,024
+/// may be in hand (fewer beside large items and loans, but at least half of that): then get throws
+/// OutOfMemory, and the item stays. Items are copied, get_view() as well; those with handles are
+/// refused (std::invalid_argument).
 template <class T>
 class JoinableQueue : public Queue<T> {
  public:
   explicit JoinableQueue(std::ptrdiff_t maxsize = 0)
       : JoinableQueue(QueueOptions{.maxsize = maxsize}) {}
+  /// Throws what Queue(options) does.
   explicit JoinableQueue(const QueueOptions& options) : Queue<T>(options, true) {}
   /// Throws WrongKind where it is a Queue.
   explicit JoinableQueue(std::shared_ptr<channel::QueueCore> core) : Queue<T>(std::move(core)) {
@@ -380,9 +398,24 @@ class JoinableQueue : public Queue<T> {
     return JoinableQueue(JoinableQueue::attach_core(descriptors, true));
   }
 
-  /// An item that was taken, by whomever, is done. Throws NotHeldError where all are.
+  /// get() and its kin, with how often the item was delivered: 1 without redelivery.
+  [[nodiscard]] Delivery<T> get_delivery() {
+    return *this->get_delivery_within(QueueBase::kForever);
+  }
+  [[nodiscard]] std::optional<Delivery<T>> try_get_delivery() {
+    return this->get_delivery_within(QueueBase::Nanoseconds::zero());
+  }
+  template <class Rep, class Period>
+  [[nodiscard]] std::optional<Delivery<T>> get_delivery_for(
+      const std::chrono::duration<Rep, Period>& timeout) {
+    return this->get_delivery_within(detail::to_nanoseconds(timeout));
+  }
+
+  /// An item that was taken, by whomever, is done. Throws NotHeldError where all are. With
+  /// redelivery: the oldest that this thread has taken, else that this process has; NotHeldError
+  /// where it has none.
   void task_done() const { this->end_item(); }
-  /// Waits until all are done. Throws ConsumerDied.
+  /// Waits until all are done. Throws ConsumerDied, but not with redelivery.
   void join() const { static_cast<void>(this->join_within(QueueBase::kForever)); }
   /// False where some are not done after `timeout`.
   template <class Rep, class Period>

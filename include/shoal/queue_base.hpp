@@ -57,6 +57,16 @@ struct QueueOptions {
   /// std::invalid_argument for one that is larger. 0: no limit but half of the memory that machine
   /// and memory cgroup have left; beyond that, put throws OutOfMemory.
   std::size_t max_bytes = 0;
+  /// Of a JoinableQueue: what a consumer had taken and not done when it died goes to another. Items
+  /// carry no handles then.
+  bool redeliver = false;
+};
+
+/// An item, and how often it was delivered, with this time.
+template <class T>
+struct Delivery {
+  T item;
+  std::uint32_t count = 1;
 };
 
 /// What all queues share, whatever they carry. Use Queue<T>.
@@ -155,6 +165,8 @@ class QueueBase {
     [[nodiscard]] bool carries_handles() const noexcept;
     /// What was received, wherever it stands: of several items, the slices refer to that.
     [[nodiscard]] std::span<const std::byte> received() const noexcept;
+    /// How often that was delivered.
+    [[nodiscard]] std::uint32_t deliveries() const noexcept;
     struct State;
 
    private:

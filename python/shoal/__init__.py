@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # at run time: __getattr__, below
     from ._core import OwnerDiedWarning as OwnerDiedWarning
     from ._core import SegmentError as SegmentError
     from ._core import ShutDown as ShutDown
+    from .queues import Delivery as Delivery
 
 __all__ = [
     "Array",
@@ -184,6 +185,8 @@ if not TYPE_CHECKING:  # type checkers are to see misspelt names
             value = importlib.import_module(f"{__name__}.{name}")
         elif name in _CORE:
             value = getattr(importlib.import_module(f"{__name__}._core"), name)
+        elif name == "Delivery":
+            value = importlib.import_module(f"{__name__}.queues").Delivery
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = value

@@ -160,12 +160,26 @@ class _Factories(_standard.BaseContext):
         return Queue(maxsize, name=name, max_bytes=max_bytes, ctx=self.get_context())
 
     def JoinableQueue(  # type: ignore[override]
-        self, maxsize: int = 0, *, name: str | None = None, max_bytes: int = 0
+        self,
+        maxsize: int = 0,
+        *,
+        name: str | None = None,
+        max_bytes: int = 0,
+        redeliver: bool = False,
     ) -> JoinableQueue[Any]:
-        """A shoal queue that knows which of its items are done; arguments as for `Queue`."""
+        """A shoal queue that knows which of its items are done; arguments as for `Queue`.
+
+        `redeliver`: what a dead consumer had taken and not done goes to another.
+        """
         from .queues import JoinableQueue
 
-        return JoinableQueue(maxsize, name=name, max_bytes=max_bytes, ctx=self.get_context())
+        return JoinableQueue(
+            maxsize,
+            name=name,
+            max_bytes=max_bytes,
+            redeliver=redeliver,
+            ctx=self.get_context(),
+        )
 
     def SimpleQueue(  # type: ignore[override]
         self, *, name: str | None = None

@@ -6,7 +6,7 @@ import os
 import traceback
 from multiprocessing import context
 from queue import Empty, Full
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from . import _core
 from ._core import ConsumerDiedError, ShutDown
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConsumerDiedError",
+    "Delivery",
     "Empty",
     "Full",
     "JoinableQueue",
@@ -32,6 +33,13 @@ T = TypeVar("T")
 # outlive one that is cancelled for long.
 _A_WHILE = 0.1  # seconds
 _NOTHING: Any = object()
+
+
+class Delivery(NamedTuple):
+    """What `JoinableQueue.get_delivery` returns."""
+
+    item: Any
+    count: int  # type: ignore[assignment]  # how often it was delivered, with this time
 
 
 class _Shared(_core.Queue):
@@ -144,6 +152,9 @@ async def _readable(queue: _core.Queue) -> None:
     """Returns when there may be something to take."""
     import asyncio  # here, as it takes longer to import than all of shoal
 
+    if queue._redelivers:  # the descriptor does not tell of the dead
+        await asyncio.to_thread(queue._poll, _A_WHILE)
+        return
     try:
         descriptor = os.dup(queue.fileno())  # one each: an event loop knows a descriptor once
     except ValueError:
@@ -177,8 +188,6 @@ class Queue(_Shared, Generic[T]):
     it reachable by unrelated programs of this user; it then lives until `unlink`.
     """
 
-    _joinable = False
-
     def __init__(
         self,
         maxsize: int = 0,
@@ -187,7 +196,7 @@ class Queue(_Shared, Generic[T]):
         name: str | None = None,
         max_bytes: int = 0,
     ) -> None:
-        super().__init__(maxsize, name, self._joinable, max_bytes)
+        super().__init__(maxsize, name, False, max_bytes)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -227,16 +236,44 @@ class JoinableQueue(Queue[T]):
     for all that were put. Where a process dies with items in hand, `join` raises
     `ConsumerDiedError` instead of waiting for ever; `task_done`, once for each of them, makes it
     go on.
+
+    With `redeliver=True` these items go to who gets next, before those in the queue, and `join`
+    waits for that. So an item is delivered at least once, and again only after a death:
+    `get_delivery` tells how often. Such a queue always copies, refuses items with shoal's objects
+    among them (ValueError), and raises MemoryError in `get` where some 1,024 items are in hand.
     """
 
-    _joinable = True
+    def __init__(
+        self,
+        maxsize: int = 0,
+        *,
+        ctx: context.BaseContext | None = None,
+        name: str | None = None,
+        max_bytes: int = 0,
+        redeliver: bool = False,
+    ) -> None:
+        _core.Queue.__init__(self, maxsize, name, True, max_bytes, redeliver)
+
+    def get_delivery(self, block: bool = True, timeout: float | None = None) -> Delivery:
+        """`get`, with how often the item was delivered: ``Delivery(item, count)``.
+
+        The count is 1 for the first time, and always without `redeliver`.
+        """
+        return Delivery(*self._get_delivery(block, timeout))
 
     def task_done(self) -> None:
-        """An item that was taken, by whomever, is done. ValueError where all are."""
+        """An item that was taken, by whomever, is done. ValueError where all are.
+
+        With `redeliver`: the oldest that this thread has taken, else that this process has taken;
+        ValueError where it has none in hand.
+        """
         self._task_done()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until all items are done; False where some are not after `timeout` seconds."""
+        """Wait until all items are done; False where some are not after `timeout` seconds.
+
+        `ConsumerDiedError` where that cannot be, but not with `redeliver`.
+        """
         return self._join(timeout)
 
     def _check(self) -> None:

@@ -40,13 +40,15 @@ PyObject* queue_new(PyTypeObject* type, PyObject*, PyObject*) {
 }
 
 int queue_init(PyObject* self, PyObject* args, PyObject* named) {
-  static const char* keywords[] = {"maxsize", "name", "joinable", "max_bytes", nullptr};
+  static const char* keywords[] = {"maxsize",   "name",      "joinable",
+                                   "max_bytes", "redeliver", nullptr};
   Py_ssize_t maxsize = 0;
   const char* name = nullptr;
   int joinable = 0;
   Py_ssize_t max_bytes = 0;
-  if (PyArg_ParseTupleAndKeywords(args, named, "|nzpn", const_cast<char**>(keywords), &maxsize,
-                                  &name, &joinable, &max_bytes) == 0) {
+  int redeliver = 0;
+  if (PyArg_ParseTupleAndKeywords(args, named, "|nzpnp", const_cast<char**>(keywords), &maxsize,
+                                  &name, &joinable, &max_bytes, &redeliver) == 0) {
     return -1;
   }
   const auto limit = [](Py_ssize_t most) {
@@ -56,6 +58,7 @@ int queue_init(PyObject* self, PyObject* args, PyObject* named) {
       .max_items = limit(maxsize),
       .joinable = joinable != 0,
       .max_bytes = limit(max_bytes),
+      .redeliver = redeliver != 0,
   };
   const bool done = initialise(self, [&] {
     return name == nullptr ? channel::QueueCore::create(options)
@@ -252,6 +255,12 @@ PyObject* queue_max_bytes(PyObject* self, void*) {
   });
 }
 
+PyObject* queue_redelivers(PyObject* self, void*) {
+  return ask(self, [](auto& core) {
+    return PyBool_FromLong(core.ring_in_any_state().redelivers() ? 1 : 0);
+  });
+}
+
 PyObject* queue_closed(PyObject* self, void*) {
   return ask(self, [](auto& core) { return PyBool_FromLong(core.closed() ? 1 : 0); });
 }
@@ -312,6 +321,7 @@ PyMethodDef methods[] = {
      "It belongs to the queue and is not to be read from. ValueError where the queue has a name, "
      "was attached by its first descriptor alone, or is closed."},
     {"_get_or", queue_get_or, METH_VARARGS, nullptr},
+    {"_get_delivery", method(queue_get_delivery), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"_prepare", queue_prepare, METH_O, nullptr},
     {"_put_prepared", queue_put_prepared, METH_O, nullptr},
     {"_poll", queue_poll, METH_O, nullptr},
@@ -334,6 +344,7 @@ PyGetSetDef properties[] = {
     {"maxsize", queue_maxsize, nullptr, "Most items in it; 0: no limit.", nullptr},
     {"max_bytes", queue_max_bytes, nullptr, "Most bytes of them; 0: no limit of its own.", nullptr},
     {"_closed", queue_closed, nullptr, nullptr, nullptr},
+    {"_redelivers", queue_redelivers, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <shoal/buffer.hpp>
 #include <span>
@@ -74,6 +75,8 @@ inline const std::shared_ptr<channel::QueueCore>& queue_of(PyObject* self) noexc
 /// The oldest item; nullptr without an error set where there is none. `taken` says whether an item
 /// was: what is thrown was thrown before.
 PyObject* get_from(const From& from, os::Deadline deadline, bool& taken);
+/// The same, and how often it was delivered.
+PyObject* get_from(const From& from, os::Deadline deadline, bool& taken, std::uint32_t& deliveries);
 /// The same for who has taken something before: waits for nothing, not even the consumers' lock.
 PyObject* get_next_from(const From& from, bool& taken);
 
@@ -87,6 +90,8 @@ PyObject* queue_poll_room(PyObject* self, PyObject* args);
 PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
 PyObject* queue_get_nowait(PyObject* self, PyObject*);
 PyObject* queue_get_or(PyObject* self, PyObject* args);
+PyObject* queue_get_delivery(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                             PyObject* names);
 PyObject* queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
 PyObject* queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
 

@@ -120,18 +120,24 @@ PyObject* take(const From& from, Room& room, ring::Get result, ring::Record& rec
   return object_from(room.all().first(record.bytes), record);
 }
 
-PyObject* get_object(PyObject* self, bool block, PyObject* timeout, bool copy = true) {
+PyObject* get_object(PyObject* self, bool block, PyObject* timeout, bool copy,
+                     std::uint32_t& deliveries) {
   auto* core = open_core_of(self);
   if (core == nullptr) return nullptr;
   try {
     const auto deadline = deadline_from(block, timeout);
     if (!deadline) return nullptr;
     bool taken = false;
-    PyObject* object = get_from({queue_of(self), !copy}, *deadline, taken);
+    PyObject* object = get_from({queue_of(self), !copy}, *deadline, taken, deliveries);
     return object != nullptr || PyErr_Occurred() != nullptr ? object : raise_empty();
   } catch (...) {
     return raise_current_exception();
   }
+}
+
+PyObject* get_object(PyObject* self, bool block, PyObject* timeout, bool copy = true) {
+  std::uint32_t deliveries = 0;
+  return get_object(self, block, timeout, copy, deliveries);
 }
 
 // (block=True, timeout=None, *, copy=True)
@@ -173,19 +179,30 @@ Room::~Room() {
 }
 
 PyObject* get_from(const From& from, os::Deadline deadline, bool& taken) {
+  std::uint32_t deliveries = 0;
+  return get_from(from, deadline, taken, deliveries);
+}
+
+PyObject* get_from(const From& from, os::Deadline deadline, bool& taken,
+                   std::uint32_t& deliveries) {
   ring::Ring& ring = from.queue->ring();
   Room room;
   taken = false;
   ring::Record record;
-  auto result = ring.try_get(wide(room), record, {.lock = ring::Patience::Lock::kTry});
+  // Where it is delivered again all of it is copied here, and the dead are looked for.
+  auto result = ring.redelivers()
+                    ? ring::Get::kBusy
+                    : ring.try_get(wide(room), record, {.lock = ring::Patience::Lock::kTry});
   const bool is_empty = result == ring::Get::kEmpty;
   if (result == ring::Get::kBusy || result == ring::Get::kShut ||
       (is_empty && !deadline.is_now())) {
     result = wait_for_record(ring, wide(room), record, deadline);
   }
-  return take(from, room, result, record, taken, [&](const ring::Room& into) {
+  PyObject* object = take(from, room, result, record, taken, [&](const ring::Room& into) {
     return wait_for_record(ring, into, record, deadline);
   });
+  deliveries = record.deliveries;
+  return object;
 }
 
 PyObject* get_next_from(const From& from, bool& taken) {
@@ -210,6 +227,16 @@ PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyO
 }
 
 PyObject* queue_get_nowait(PyObject* self, PyObject*) { return get_object(self, false, nullptr); }
+
+// _get_delivery(block=True, timeout=None): the item, and how often it was delivered.
+PyObject* queue_get_delivery(PyObject* self, PyObject* const* args, Py_ssize_t count,
+                             PyObject* names) {
+  BlockArguments parsed;
+  if (!parse_block("get_delivery", args, count, names, nullptr, parsed)) return nullptr;
+  std::uint32_t deliveries = 0;
+  PyObject* object = get_object(self, parsed.block, parsed.timeout, true, deliveries);
+  return object == nullptr ? nullptr : Py_BuildValue("(NI)", object, deliveries);
+}
 
 // _get_or(default, copy): the oldest item, or `default` where there is none.
 PyObject* queue_get_or(PyObject* self, PyObject* args) {

@@ -55,6 +55,7 @@ OF_ANY_METHOD = {
     "test_queue_items",
     "test_queue_limits",
     "test_queue_loan",
+    "test_queue_redeliver",
     "test_queue_scale",
     "test_queue_shutdown",
     "test_rlock",

@@ -88,6 +88,17 @@ def hold_batch(jobs: Any, ready: Connection, most: int) -> None:
     wait_for_death()
 
 
+def do_but_die_of_deadly(jobs: Any, reports: Any, most: int) -> None:
+    """Dies of an item "deadly", unless it comes for the time `most`."""
+    while True:
+        item, count = jobs.get_delivery()
+        if item == "deadly":
+            if count < most:
+                die()
+            reports.put((item, count))
+        jobs.task_done()
+
+
 def take_and_leave(jobs: Any, count: int) -> None:
     for _ in range(count):
         jobs.get()

@@ -39,6 +39,7 @@ std::span<const std::byte> QueueBase::Freight::received() const noexcept {
   return state_->buffer.view();
 }
 
+std::uint32_t QueueBase::Freight::deliveries() const noexcept { return state_->deliveries; }
 std::vector<QueueBase::Slice>& QueueBase::Freight::slices() noexcept { return state_->slices; }
 bool QueueBase::Freight::carries_handles() const noexcept {
   return !state_->shipment.fds().empty();

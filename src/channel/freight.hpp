@@ -1,6 +1,7 @@
 // What a thread sends through queues, or has received.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <shoal/buffer.hpp>
 #include <shoal/queue_base.hpp>
@@ -18,6 +19,7 @@ struct QueueBase::Freight::State {
   std::vector<Slice> slices;
   ring::Lent content;  // what was received in an extent
   std::vector<ring::Slice> taken;
+  std::uint32_t deliveries = 1;
   shm::Shipment shipment;
   std::optional<shm::Shipment::Scope> scope;
   bool of_thread = false;

@@ -3,6 +3,7 @@
 #include <shoal/error.hpp>
 #include <shoal/numbers.hpp>
 #include <shoal/queue.hpp>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -31,9 +32,13 @@ std::uint64_t limit_of(std::ptrdiff_t maxsize) {
 
 std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool joinable,
                                               const detail::ItemType& item) {
+  if (options.redeliver && !joinable) {
+    throw std::invalid_argument("only a JoinableQueue delivers items again");
+  }
   const ring::Options made{.max_items = limit_of(options.maxsize),
                            .joinable = joinable,
                            .max_bytes = options.max_bytes,
+                           .redeliver = options.redeliver,
                            .item = {item.name, item.size}};
   return options.name.empty() ? channel::QueueCore::create(made)
                               : channel::QueueCore::create(made, options.name);
@@ -167,6 +172,7 @@ std::optional<std::span<const std::byte>> QueueBase::content_in(Kind kind,
 // What is in the freight, or beside it: a pickle, whose handles it has then, or a number.
 std::span<const std::byte> QueueBase::received(Freight& into, ring::Record& record,
                                                Raw& raw) const {
+  into.state_->deliveries = record.deliveries;
   if (record.content) {
     into.state_->content = std::move(record.content);
   } else {

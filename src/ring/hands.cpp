@@ -23,9 +23,16 @@ std::uint64_t age_of(const shm::Extent& extent, std::uint64_t head) noexcept {
 void Hands::taking(std::size_t index) noexcept { words_->taking.store(index + 1, kInOrder); }
 void Hands::taken() noexcept { words_->taking.store(0, kInOrder); }
 
+std::uint64_t Hands::next_turn() const noexcept {
+  const std::uint64_t turn = words_->turns.load(kRelaxed) + 1;
+  words_->turns.store(turn, kRelaxed);
+  return turn;
+}
+
 void Hands::set_hand(std::size_t index, Header header, std::uint32_t thread) const {
   auto& extent = extents_[index];
   extent.record.store(header.word(), kRelaxed);
+  extent.turn.store(next_turn(), kRelaxed);
   extent.hand.store(Hand{1, thread}.while_read(), kInOrder);
 }
 
@@ -82,6 +89,7 @@ std::uint32_t Hands::take_over(const Left& left, os::TaskWord self, std::uint32_
   const auto before = static_cast<std::uint32_t>(extent.hand.load(kRelaxed) >> 32U);
   const Hand hand{before + 1, thread};
   extent.owner.store(self, kInOrder);
+  extent.turn.store(next_turn(), kRelaxed);
   extent.hand.store(hand.while_read(), kInOrder);
   if (left.alone) words_->left.store(0, kRelaxed);
   return hand.deliveries;
@@ -93,23 +101,22 @@ bool Hands::is_time_to_look() const noexcept {
   return os::coarse_now() - os::Nanoseconds(looked_at) >= kBetweenLooks;
 }
 
-std::size_t Hands::find_own(os::TaskWord self, std::uint32_t thread, std::uint64_t head) const {
+std::size_t Hands::find_own(os::TaskWord self, std::uint32_t thread) const {
   std::size_t found = Extents::kNone;
   bool found_own = false;  // of this thread
-  std::uint64_t age = 0;
+  std::uint64_t first = 0;
   const auto extents = extents_.used();
   for (std::size_t i = 0; i < extents.size(); ++i) {
     const std::uint64_t hand = extents[i].hand.load(kAcquire);
     if (hand == 0 || (hand & Hand::kReading) != 0) continue;
     if (extents[i].owner.load(kRelaxed) != self) continue;
     const bool own = (hand & Hand::kThread) == (thread & Hand::kThread);
-    if (found_own && !own) continue;
-    const bool better =
-        found == Extents::kNone || own != found_own || age_of(extents[i], head) > age;
-    if (!better) continue;
+    const std::uint64_t turn = extents[i].turn.load(kRelaxed);
+    const bool better = own == found_own ? turn < first : own;
+    if (found != Extents::kNone && !better) continue;
     found = i;
     found_own = own;
-    age = age_of(extents[i], head);
+    first = turn;
   }
   return found;
 }

@@ -13,7 +13,7 @@
 
 namespace shoal::ring {
 
-/// Operations on Extent::hand and on three of TallyWords, under the ring's consumers' lock where
+/// Operations on Extent::hand and on four of TallyWords, under the ring's consumers' lock where
 /// nothing else is said.
 ///
 /// An item in hand stands in an extent that its consumer owns: a large one in its own, a small one
@@ -87,10 +87,10 @@ class Hands {
   }
   [[nodiscard]] bool is_time_to_look() const noexcept;
 
-  /// The oldest item of this thread, else of this process; kNone where it has none in hand, or
-  /// still reads them all.
-  [[nodiscard]] std::size_t find_own(os::TaskWord self, std::uint32_t thread,
-                                     std::uint64_t head) const;
+  /// The item that this thread has had the longest, else that this process has; kNone where it has
+  /// none in hand, or still reads them all. Not the oldest: what the dead had is older than what
+  /// was taken before it, and who works in the order of taking ends in that order.
+  [[nodiscard]] std::size_t find_own(os::TaskWord self, std::uint32_t thread) const;
   /// It is in no hand any more, and its extent is free.
   void end(std::size_t index, os::TaskWord owner) const;
 
@@ -99,6 +99,7 @@ class Hands {
 
  private:
   void settle_taking(std::uint64_t head);
+  [[nodiscard]] std::uint64_t next_turn() const noexcept;
 
   const Extents& extents_;
   shm::TallyWords* words_;

@@ -155,7 +155,7 @@ void Ring::end_in_hand() {
   {
     const ConsumerGuard lock(*this, {});
     const os::TaskWord self = os::self();
-    const std::size_t index = hands_.find_own(self, os::thread_id(self), head().items());
+    const std::size_t index = hands_.find_own(self, os::thread_id(self));
     if (index == Extents::kNone) {
       throw NotHeldError("task_done() called too many times: this process has no item of " +
                          segment_->label() + " in hand");

@@ -54,13 +54,14 @@ std::optional<Got> get(Ring& ring, os::Deadline deadline = os::Deadline::now()) 
   return Got{room.substr(0, record.bytes), record.deliveries};
 }
 
-// As if nobody had looked for the dead for a while.
-void wait_for_next_look(const Ring& ring) {
+shm::TallyWords& ends_of(const Ring& ring) {
   auto& segment = const_cast<Segment&>(ring.segment());
   constexpr std::uint64_t kPlace = shm::kHeaderRoom + sizeof(shm::RingWords);
-  auto* words = segment.at(kPlace, sizeof(shm::TallyWords));
-  reinterpret_cast<shm::TallyWords*>(words)->looked_at = 0;
+  return *reinterpret_cast<shm::TallyWords*>(segment.at(kPlace, sizeof(shm::TallyWords)));
 }
+
+// As if nobody had looked for the dead for a while.
+void wait_for_next_look(const Ring& ring) { ends_of(ring).looked_at = 0; }
 
 // A process that does this and is gone.
 void in_child(const Ring& ring, const std::function<void()>& body) {
@@ -254,6 +255,21 @@ TEST(Redelivery, task_done_ends_the_oldest_of_the_thread_else_of_the_process) {
   });
   EXPECT_EQ(get(ring), (Got{"3", 2}));
   EXPECT_EQ(get(ring), (Got{"5", 2}));
+  EXPECT_EQ(get(ring), std::nullopt);
+}
+
+TEST(Redelivery, task_done_goes_by_the_order_of_taking) {
+  Ring ring(new_segment());
+  put(ring, "older");
+  put(ring, "younger");
+  takes_and_dies(ring, 1);
+  ends_of(ring).looked_at = static_cast<std::uint64_t>(os::coarse_now().count());
+  in_child(ring, [&] {
+    EXPECT_EQ(get(ring), (Got{"younger", 1}));
+    EXPECT_EQ(get(ring), (Got{"older", 2}));
+    ring.end_item();
+  });
+  EXPECT_EQ(get(ring), (Got{"older", 3}));
   EXPECT_EQ(get(ring), std::nullopt);
 }
 

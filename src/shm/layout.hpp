@@ -146,6 +146,7 @@ struct Extent {
   Word size;    ///< bytes, whole pages; the lowest bit: it has no memory; 0: never used
   Word hand;    ///< of an item in hand, to be delivered again: a ring::Hands::Hand; 0: of none
   Word record;  ///< of that: its ring::Header, which says how many bytes there are, and of what
+  Word turn;    ///< of that: which taking of the ring put it into this hand
 };
 constexpr std::size_t kExtents = 1024;
 
@@ -166,6 +167,7 @@ struct TallyWords {
   Word ended;      ///< items ended by anybody, modulo 2^28; under `consumers`, as all but all_ended
   Word used;       ///< entries from here on were never taken
   Word taking;     ///< the extent in which an item is just taken in hand, plus 1; 0: none
+  Word turns;      ///< takings so far
   Word left;       ///< not 0: there may be some in the hand of the dead; a hint
   Word looked_at;  ///< when that was last looked for: the coarse clock; a hint
   alignas(kLine) ParkingWords all_ended;

@@ -166,9 +166,9 @@ std::vector<Operation> all_operations() {
   std::vector<Operation> all;
   for (auto& some :
        {ring_operations(), parcel_operations(), batch_operations(), tally_operations(),
-        shut_operations(), signal_operations(), memory_operations(), extent_operations(),
-        waiting_operations(), lock_operations(), semaphore_operations(), event_operations(),
-        condition_operations(), barrier_operations(), segment_operations()}) {
+        redelivery_operations(), shut_operations(), signal_operations(), memory_operations(),
+        extent_operations(), waiting_operations(), lock_operations(), semaphore_operations(),
+        event_operations(), condition_operations(), barrier_operations(), segment_operations()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

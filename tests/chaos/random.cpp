@@ -1,7 +1,7 @@
 // Kills and stops processes at random moments under load. See README.md.
 //
-//   chaos_random [ring | bound | stop | batch | bytes | memory | signal | tally | shut | lock |
-//                 rlock | semaphore | tracked | event | condition | barrier]...
+//   chaos_random [ring | bound | stop | batch | bytes | memory | signal | tally | shut |
+//                 redeliver | lock | rlock | semaphore | tracked | event | condition | barrier]...
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -33,6 +33,7 @@ const Scenario kScenarios[] = {
     {"signal", kShortBound, 1000, kill_around_a_signal},
     {"tally", kShortBound, 1000, kill_around_a_tally},
     {"shut", kShortBound, 800, kill_around_the_end},
+    {"redeliver", kShortBound, 2100, kill_around_a_redelivery},
     {"lock", kShortBound, 2100, kill_around_a_lock},
     {"rlock", kShortBound, 2100, kill_around_an_rlock},
     {"semaphore", kShortBound, 2100, kill_around_a_semaphore},

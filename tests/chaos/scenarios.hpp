@@ -55,6 +55,8 @@ bool kill_around_an_event(const Plan& plan);
 bool kill_around_a_condition(const Plan& plan);
 /// Parties of a barrier are killed.
 bool kill_around_a_barrier(const Plan& plan);
+/// The same around a ring that delivers again what the dead had in hand.
+bool kill_around_a_redelivery(const Plan& plan);
 /// Processes are stopped and go on: the others' timed waits end in time.
 bool stop_around_a_ring(const Plan& plan);
 

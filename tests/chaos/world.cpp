@@ -166,6 +166,10 @@ Watched World::watched() const {
   const auto& first = ring_words().blocks[0];
   const std::uint64_t control = first.offset + first.size;
   Watched all{{segment->at(0, control), control}};
+  if (ring_words().extents != 0) {
+    const std::uint64_t table = ring::Extents::table_size();
+    all.emplace_back(segment->at(control, table), table);
+  }
   for (const auto& block : ring_words().blocks) {
     if (block.offset < control || block.size == 0) continue;
     all.emplace_back(segment->at(block.offset, kPart), kPart);

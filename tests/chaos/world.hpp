@@ -178,6 +178,7 @@ std::vector<Operation> ring_operations();
 std::vector<Operation> parcel_operations();
 std::vector<Operation> batch_operations();
 std::vector<Operation> tally_operations();
+std::vector<Operation> redelivery_operations();
 std::vector<Operation> shut_operations();
 std::vector<Operation> signal_operations();
 std::vector<Operation> memory_operations();
