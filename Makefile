@@ -2,7 +2,8 @@
 # make test    install what is missing, build, run all tests of shoal, in C++ and under every Python
 # make build   the optimised build, in build/release
 # make soak    the long tests: a kill at every single step
-# make bench   the benchmarks, beside their peers
+# make bench   the benchmarks, beside their peers, which it installs where it can
+#              (make bench BENCH='--long --publish docs/benchmarks.md' CPP_IPC=<sources of cpp-ipc>)
 # make format  format all sources
 # make clean   remove what was built; the Python environments stay
 
@@ -33,9 +34,13 @@ build: setup
 soak: build
 	@$(PYTHON) scripts/check_leftovers.py -- ctest --preset soak
 
-bench: build
+bench: setup
+	@scripts/setup_bench
+	@cmake --preset release -DSHOAL_FASTER_FIFO_SOURCE=$(CURDIR)/build/peers/faster-fifo \
+	  $(if $(CPP_IPC),-DSHOAL_CPP_IPC_SOURCE=$(abspath $(CPP_IPC))) >/dev/null
+	@cmake --build --preset release --target bench_queue
 	@scripts/python_install default
-	@$(PYTHON) bench/run.py
+	@$(PYTHON) bench/run.py $(BENCH)
 
 format: setup
 	@scripts/sources '*.cpp' '*.hpp' | xargs -0 clang-format-19 -i

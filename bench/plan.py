@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,14 @@ SUITES = {
 }
 
 
+def workload_of(figure: str) -> str:
+    """Some workloads give several figures."""
+    for several in ("stream", "grow"):
+        if figure.startswith(several + "-"):
+            return several
+    return figure.removesuffix("-p50").removesuffix("-p99")
+
+
 @dataclass(frozen=True)
 class Group:
     """One table: its rows are figures, its columns peers."""
@@ -28,23 +37,54 @@ class Group:
     suite: str
     figures: tuple[str, ...]
     peers: dict[str, str]  # in the programs' words, and in those of the table
+    plot: str = ""  # where there is one beside the published table: how its file is called
 
     def has(self, workload: str, peer: str) -> bool:
         """True for a workload whose figures are in this table."""
-        own = {figure.removesuffix("-p50").removesuffix("-p99") for figure in self.figures}
-        return peer in self.peers and workload in own
+        return peer in self.peers and workload in map(workload_of, self.figures)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """shoal is at least `times` as good as `peer`."""
+    """shoal is at least `times` as good as the best of `peers`."""
 
     text: str
     suite: str
     figure: str
-    peer: str
+    peers: tuple[str, ...]
     times: float
 
+
+@dataclass(frozen=True)
+class Limit:
+    """shoal reaches a rate, or needs no more than a time, of that many of the programs' units."""
+
+    text: str
+    suite: str
+    figure: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """None of shoal's `figures` is more than `times` the first."""
+
+    text: str
+    suite: str
+    figures: tuple[str, ...]
+    times: float
+
+
+CPP_PEERS = {
+    "shoal": "shoal",
+    "raw": "raw ring",
+    "faster-fifo": "faster-fifo, C++ core",
+    "boost": "Boost message_queue",
+    "zeromq": "ZeroMQ ipc",
+    "cpp-ipc": "cpp-ipc",
+}
+STREAMS = tuple(f"stream-1e{power}" for power in range(3, 9))
+GROWTHS = ("grow-warm", "grow-4MiB", "grow-64MiB", "grow-256MiB", "grow-1GiB", "grow-8GiB")
 
 GROUPS = (
     Group(
@@ -52,20 +92,37 @@ GROUPS = (
         "cpp",
         (
             "queue-8B",
+            "queue-8B-by-32",
             "queue-100B",
+            "queue-100B-by-32",
             "queue-64KiB",
             "queue-1MiB",
             "queue-8B-4to1",
+            "queue-8B-4to4",
             "round-trip-p50",
             "round-trip-p99",
+            "round-trip-asleep",
         ),
-        {"shoal": "shoal", "raw": "raw ring", "boost": "Boost message_queue"},
+        CPP_PEERS | {"futex": "raw futex"},
+        plot="cpp",
     ),
     Group(
         "C++ queues, processes where the scheduler puts them",
         "cpp-free",
-        ("queue-8B", "queue-8B-4to1", "round-trip-p50", "round-trip-p99"),
-        {"shoal": "shoal", "raw": "raw ring", "boost": "Boost message_queue"},
+        ("queue-8B", "queue-8B-4to1", "queue-8B-4to4", "round-trip-p50", "round-trip-p99"),
+        CPP_PEERS,
+    ),
+    Group(
+        "C++ queue, 8 B: cost of a message of a stream, by its length",
+        "cpp",
+        STREAMS,
+        {"shoal": "shoal", "raw": "raw ring"},
+    ),
+    Group(
+        "C++ queue, 8 B: cost of a put, by what the queue has grown to",
+        "cpp",
+        GROWTHS,
+        {"shoal": "shoal"},
     ),
     Group(
         "C++ locks, each process on a core of its own",
@@ -100,6 +157,7 @@ GROUPS = (
         "py",
         (
             "queue-int",
+            "queue-int-batched",
             "queue-100B",
             "queue-dict",
             "queue-64KiB",
@@ -114,7 +172,22 @@ GROUPS = (
             "stock": "stock Queue",
             "pipe": "stock Pipe",
             "faster-fifo": "faster-fifo",
+            "zeromq": "ZeroMQ ipc",
+            "iceoryx2": "iceoryx2",
         },
+        plot="python",
+    ),
+    Group(
+        "Python SimpleQueue",
+        "py",
+        ("simple-int", "simple-100B", "simple-dict", "simple-64KiB", "simple-1MiB"),
+        {"shoal": "shoal", "stock": "stock SimpleQueue"},
+    ),
+    Group(
+        "Python JoinableQueue, with task_done()",
+        "py",
+        ("joinable-int", "joinable-100B", "joinable-dict", "joinable-64KiB", "joinable-1MiB"),
+        {"shoal": "shoal", "bounded": "stock JoinableQueue(100)", "stock": "stock JoinableQueue"},
     ),
     Group(
         "Python locks, nobody else wants them",
@@ -136,58 +209,84 @@ GROUPS = (
     ),
 )
 
-GOALS = (
+STOCK = ("stock", "bounded")  # without a limit and with 100 items: whichever is better
+RAW = ("raw",)
+FIFO = ("faster-fifo",)
+
+GOALS: tuple[Goal | Limit | Spread, ...] = (
+    Goal("Python queue, int, against stock", "py", "queue-int", STOCK, 15),
+    Goal("Python queue, 100 B, against stock", "py", "queue-100B", STOCK, 12),
+    Goal("Python queue, dict of 5, against stock", "py", "queue-dict", STOCK, 5),
+    Goal("Python queue, 64 KiB, against stock", "py", "queue-64KiB", STOCK, 6),
+    Goal("Python queue, 1 MiB, copied, against stock", "py", "queue-1MiB", STOCK, 15),
+    Goal("Python round trip (p50), against stock: 1/25", "py", "round-trip-p50", STOCK, 25),
+    Goal("Python put_many, get_many of ints, against stock", "py", "queue-int-batched", STOCK, 40),
+    Goal("Python queue, int, four to one, against stock", "py", "queue-int-4to1", STOCK, 15),
+    Goal("Python SimpleQueue, int, against stock", "py", "simple-int", STOCK, 15),
+    Goal("Python JoinableQueue, int, against stock", "py", "joinable-int", STOCK, 15),
+    Goal("C++ queue, 8 B, against faster-fifo's C++ core", "cpp", "queue-8B", FIFO, 3),
+    Goal("C++ queue, 8 B, against the raw ring", "cpp", "queue-8B", RAW, 0.35),
+    Limit("C++ queue, 8 B, 32 at once", "cpp", "queue-8B-by-32", 100e6),
+    Limit("C++ queue, 100 B", "cpp", "queue-100B", 14e6),
+    Limit("C++ queue, 100 B, 32 at once", "cpp", "queue-100B-by-32", 50e6),
+    Goal("C++ queue, 64 KiB, copied, against the raw ring", "cpp", "queue-64KiB", RAW, 0.9),
+    Limit("C++ round trip (p50), awake", "cpp", "round-trip-p50", 500),
     Goal(
-        "Python queue, int, one to one, against a bounded stock queue",
-        "py",
-        "queue-int",
-        "bounded",
-        8,
+        "C++ round trip, asleep, against a raw futex: 1.1x its time",
+        "cpp",
+        "round-trip-asleep",
+        ("futex",),
+        1 / 1.1,
     ),
     Goal(
-        "Python queue, 1 MiB bytes, against a bounded stock queue", "py", "queue-1MiB", "bounded", 8
+        "C++ queue, four to four, against faster-fifo's C++ core", "cpp", "queue-8B-4to4", FIFO, 3
     ),
-    Goal("Python round trip (p50), against the stock queue", "py", "round-trip-p50", "stock", 10),
-    Goal("C++ queue, 8 B, one to one, against the raw ring", "cpp", "queue-8B", "raw", 0.2),
+    Spread("C++ queue, a message of a stream, by its length", "cpp", STREAMS, 1.3),
+    Spread("C++ queue, a put, by what it has grown to", "cpp", GROWTHS, 3),
     Goal(
         "C++ lock alone, against a pthread mutex: 1.1x its time",
         "cpp",
         "lock-alone",
-        "mutex",
+        ("mutex",),
         1 / 1.1,
     ),
-    Goal("C++ lock, two contend, against it", "cpp", "lock-2-processes", "mutex", 0.6),
+    Goal("C++ lock, two contend, against it", "cpp", "lock-2-processes", ("mutex",), 0.6),
     Goal(
         "C++ event, asleep, against a raw futex: 1.2x its time",
         "cpp",
         "event-asleep",
-        "futex",
+        ("futex",),
         1 / 1.2,
     ),
-    Goal("Python acquire and release, against stock", "py", "lock-pair", "stock", 1),
-    Goal("Python `with lock`, against stock: half its time", "py", "lock-with", "stock", 2),
+    Goal("Python acquire and release, against stock", "py", "lock-pair", ("stock",), 1),
+    Goal("Python `with lock`, against stock: half its time", "py", "lock-with", ("stock",), 2),
     Goal(
         "Python event, awake (p50), against stock: a fifth of its time",
         "py",
         "event-awake-p50",
-        "stock",
+        ("stock",),
         5,
     ),
-    Goal("Python condition ping-pong, against stock", "py", "condition-ping-pong", "stock", 10),
-    Goal("Python barrier of two, against stock", "py", "barrier-2", "stock", 10),
+    Goal("Python condition ping-pong, against stock", "py", "condition-ping-pong", ("stock",), 10),
+    Goal("Python barrier of two, against stock", "py", "barrier-2", ("stock",), 10),
 )
 
 DESCRIPTIONS = {
     "queue-8B": "8 B, one to one",
+    "queue-8B-by-32": "8 B, one to one, 32 at once",
+    "queue-8B-4to4": "8 B, four to four on two cores",
     "queue-100B": "100 B, one to one",
+    "queue-100B-by-32": "100 B, one to one, 32 at once",
     "queue-64KiB": "64 KiB, one to one",
     "queue-1MiB": "1 MiB, one to one",
     "queue-8B-4to1": "8 B, four to one",
     "queue-int": "int, one to one",
     "queue-dict": "dict of 5, one to one",
+    "queue-int-batched": "int, put_many, get_many, 100 at once",
     "queue-int-4to1": "int, four to one",
     "round-trip-p50": "round trip, p50",
     "round-trip-p99": "round trip, p99",
+    "round-trip-asleep": "round trip, other side asleep, p50",
     "lock-alone": "lock and unlock, alone",
     "lock-2-processes": "two processes contend",
     "lock-pair": "acquire() and release()",
@@ -203,8 +302,33 @@ DESCRIPTIONS = {
 }
 
 
+DESCRIPTIONS |= {
+    f"{family}-{kind}": DESCRIPTIONS[f"queue-{kind}"]
+    for family in ("simple", "joinable")
+    for kind in ("int", "100B", "dict", "64KiB", "1MiB")
+}
+DESCRIPTIONS |= {
+    figure: f"{10 ** int(figure.removeprefix('stream-1e')):,} messages" for figure in STREAMS
+}
+DESCRIPTIONS |= {figure: "up to " + figure.removeprefix("grow-") for figure in GROWTHS}
+DESCRIPTIONS["grow-warm"] = "memory that is there"
+
+
 def rounds_of(suite: str, workload: str, peer: str) -> int:
-    """How often a workload runs. The pair whose ratio is a goal, and short, runs most."""
+    """How often a workload runs. In C++, what a goal is about runs most."""
     if suite == "py":
         return 5
-    return 15 if workload == "queue-8B" and peer in ("shoal", "raw") else 7
+    if workload in ("stream", "grow"):
+        return 3
+    return 15 if suite == "cpp" and (workload, peer) in _aimed_at() else 5
+
+
+@cache
+def _aimed_at() -> frozenset[tuple[str, str]]:
+    """Workload and peer of each goal of the C++ suite."""
+    pairs = set()
+    for goal in GOALS:
+        if goal.suite == "cpp" and not isinstance(goal, Spread):
+            peers = goal.peers if isinstance(goal, Goal) else ()
+            pairs |= {(workload_of(goal.figure), peer) for peer in ("shoal", *peers)}
+    return frozenset(pairs)

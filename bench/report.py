@@ -6,10 +6,11 @@ import os
 import platform
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 
-from plan import DESCRIPTIONS, GOALS, GROUPS, Goal, Group
+from plan import DESCRIPTIONS, GOALS, GROUPS, Goal, Group, Limit, Spread
 
 
 @dataclass
@@ -115,15 +116,99 @@ def table(rows: list[list[str]]) -> Iterator[str]:
         yield line(row)
 
 
-def goal_row(goal: Goal, results: Results) -> list[str] | None:
+Aim = Goal | Limit | Spread
+
+
+@dataclass
+class Outcome:
+    """What a goal asks for and what was measured, in words."""
+
+    aim: str
+    measured: str
+    reached: bool
+    trusted: bool
+
+
+def outcome_of(goal: Aim, results: Results) -> Outcome | None:
+    """None where it was not measured."""
+    if isinstance(goal, Goal):
+        return _ratio(goal, results)
+    if isinstance(goal, Limit):
+        return _limit(goal, results)
+    return _spread(goal, results)
+
+
+def _ratio(goal: Goal, results: Results) -> Outcome | None:
     ours = results.get((goal.suite, goal.figure, "shoal"))
-    theirs = results.get((goal.suite, goal.figure, goal.peer))
-    if ours is None or theirs is None:
+    theirs = [
+        other
+        for peer in goal.peers
+        if (other := results.get((goal.suite, goal.figure, peer))) is not None
+    ]
+    if ours is None or not theirs:
         return None
-    ratio = ours.times_as_good_as(theirs)
-    doubt = "" if ours.trusted and theirs.trusted else "\\*"
-    reached = "yes" if ratio >= goal.times else "no"
-    return [goal.text, f"{goal.times:g}×", times(ratio) + doubt, reached + doubt]
+    ratio, best = min(
+        ((ours.times_as_good_as(other), other) for other in theirs), key=itemgetter(0)
+    )
+    reached, trusted = ratio >= goal.times, ours.trusted and best.trusted
+    return Outcome(f"≥ {goal.times:.3g}×", times(ratio), reached, trusted)
+
+
+def _limit(goal: Limit, results: Results) -> Outcome | None:
+    ours = results.get((goal.suite, goal.figure, "shoal"))
+    if ours is None:
+        return None
+    rate = ours.unit.endswith("/s")
+    reached = ours.median >= goal.value if rate else ours.median <= goal.value
+
+    def shown(value: float) -> str:
+        scale, unit = scale_of(value, ours.unit)
+        return f"{number(value / scale)} {unit}"
+
+    sign = "≥" if rate else "≤"
+    return Outcome(f"{sign} {shown(goal.value)}", shown(ours.median), reached, ours.trusted)
+
+
+def _spread(goal: Spread, results: Results) -> Outcome | None:
+    ours = [
+        measured
+        for figure in goal.figures
+        if (measured := results.get((goal.suite, figure, "shoal"))) is not None
+    ]
+    if len(ours) < 2:
+        return None
+    ratio = max(measured.median for measured in ours) / ours[0].median
+    trusted = all(measured.trusted for measured in ours)
+    return Outcome(f"≤ {goal.times:.3g}×", times(ratio), ratio <= goal.times, trusted)
+
+
+def goal_row(goal: Aim, results: Results) -> list[str] | None:
+    outcome = outcome_of(goal, results)
+    if outcome is None:
+        return None
+    doubt = "" if outcome.trusted else "\\*"
+    reached = "reached" if outcome.reached else "**missed**"
+    return [goal.text, outcome.aim, outcome.measured + doubt, reached + doubt]
+
+
+def goals_table(results: Results) -> list[str]:
+    rows = [row for goal in GOALS if (row := goal_row(goal, results))]
+    return list(table([["Goal", "aim", "measured", ""], *rows])) if rows else []
+
+
+def group_table(group: Group, results: Results) -> list[str]:
+    """Without the peers of which nothing was measured."""
+    figures = [figure for figure in group.figures if (group.suite, figure, "shoal") in results]
+    if not figures:
+        return []
+    peers = {
+        peer: name
+        for peer, name in group.peers.items()
+        if any((group.suite, figure, peer) in results for figure in figures)
+    }
+    shown = replace(group, peers=peers)
+    rows = [row for figure in figures if (row := row_of(shown, figure, results))]
+    return list(table([[group.title, "unit", "shoal (min–max)", *list(peers.values())[1:]], *rows]))
 
 
 def machine() -> str:
@@ -137,22 +222,17 @@ def machine() -> str:
     )
 
 
+def doubts(results: Results) -> list[str]:
+    if all(measured.trusted for measured in results.values()):
+        return []
+    note = f"other programs worked during all samples but {Measured.ENOUGH - 1} or fewer"
+    return [f"\\* not to be trusted: {note}."]
+
+
 def report(heading: list[str], results: Results) -> str:
-    lines = list(heading)
-    for group in GROUPS:
-        rows = [row for figure in group.figures if (row := row_of(group, figure, results))]
-        if rows:
-            peers = list(group.peers.values())
-            header = [group.title, "unit", "shoal (min–max)", *peers[1:]]
-            lines += ["", *table([header, *rows])]
-    goals = [row for goal in GOALS if (row := goal_row(goal, results))]
-    if goals:
-        header = ["Goal", "at least", "measured", "reached"]
-        lines += ["", *table([header, *goals])]
-    if not all(measured.trusted for measured in results.values()):
-        note = f"other programs worked during all samples but {Measured.ENOUGH - 1} or fewer"
-        lines += ["", f"\\* not to be trusted: {note}."]
-    return "\n".join(lines) + "\n"
+    tables = [group_table(group, results) for group in GROUPS]
+    parts = [heading, *tables, goals_table(results), doubts(results)]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def write(folder: Path, text: str, data: str) -> None:

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Runs all workloads, each beside its peers, and prints the tables; bench/README.md tells how.
 
-bench/run.py                     about five minutes; build/bench/latest.md and latest.json
+bench/run.py                     about ten minutes; build/bench/latest.md and latest.json
 bench/run.py --only 'py/queue'   some of them (a regular expression on suite/workload/peer)
 bench/run.py --smoke             each once and briefly: do they run at all?
+bench/run.py --long              streams of up to 10^8 messages, a queue of up to 8 GiB
+bench/run.py --publish FILE      also writes a document; with --from JSON, of an earlier run
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plan import GROUPS, SUITES, rounds_of
+from publish import publish
 from report import Measured, Results, machine, report, write
 
 ROOT = Path(__file__).resolve().parent.parent
 WARM_UP = 0.05
 SAMPLE = {"cpp": 0.25, "py": 0.3}
 SMOKE = 0.01
-TIMEOUT = 60  # seconds; a sample takes less than one, or two with spawn
+TIMEOUT = {"tiny": 60, "usual": 60, "long": 600}  # seconds; most samples take less than one
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class Runner:
     """Runs single samples. A forkserver outlives its sample by a moment: as a subreaper this
     process inherits it, and so knows its time."""
 
-    def __init__(self, programs: dict[str, list[str]], *, smoke: bool) -> None:
+    def __init__(self, programs: dict[str, list[str]], scale: str) -> None:
         self.programs = programs
-        self.smoke = smoke
+        self.scale = scale  # tiny, usual or long
         PR_SET_CHILD_SUBREAPER = 36
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -95,10 +98,13 @@ class Runner:
     def _run(self, job: Job) -> str:
         suite = SUITES[job.suite]
         sample, warm_up = SAMPLE[suite.program], WARM_UP
-        if self.smoke:
+        if self.scale == "tiny":
             sample = warm_up = SMOKE
         command = [*self.programs[suite.program], "--pin", suite.pin]
         command += ["--time", str(sample), "--warm-up", str(warm_up)]
+        if suite.program == "cpp":
+            command += ["--scale", self.scale]
+        timeout = TIMEOUT[self.scale]
         process = subprocess.Popen(
             [*command, f"{job.workload}/{job.peer}"],
             stdout=subprocess.PIPE,
@@ -107,11 +113,11 @@ class Runner:
             start_new_session=True,
         )
         try:
-            output, errors = process.communicate(timeout=TIMEOUT)
+            output, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise Failed(f"{job} did not end within {TIMEOUT} s") from None
+            raise Failed(f"{job} did not end within {timeout} s") from None
         if process.returncode != 0:
             raise Failed(f"{job} ended with status {process.returncode}:\n{errors}")
         return output
@@ -224,12 +230,13 @@ def programs_of(build: Path, python: Path) -> dict[str, list[str]]:
 
 def missing_peers(jobs: list[Job]) -> list[str]:
     there = {(job.suite, job.peer) for job in jobs}
-    return [
-        f"{name} is not installed and left out."
+    missing = {
+        f"{name} ({SUITES[group.suite].program}) is not installed and left out."
         for group in GROUPS
         for peer, name in group.peers.items()
         if (group.suite, peer) not in there
-    ]
+    }
+    return sorted(missing)
 
 
 def heading_of(python: Path, missing: list[str]) -> list[str]:
@@ -246,7 +253,7 @@ def heading_of(python: Path, missing: list[str]) -> list[str]:
     ]
 
 
-def as_json(heading: list[str], results: Results) -> str:
+def as_json(command: str, heading: list[str], versions: list[str], results: Results) -> str:
     figures = [
         {
             "name": "/".join(key),
@@ -256,7 +263,29 @@ def as_json(heading: list[str], results: Results) -> str:
         }
         for key, measured in sorted(results.items())
     ]
-    return json.dumps({"machine": heading[0], "figures": figures}, indent=1) + "\n"
+    run = {"command": command, "heading": heading, "versions": versions, "figures": figures}
+    return json.dumps(run, indent=1, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> tuple[str, list[str], list[str], Results]:
+    run = json.loads(text)
+    results: Results = {}
+    for figure in run["figures"]:
+        suite, name, peer = figure["name"].split("/")
+        measured = Measured(figure["unit"], figure["clean"], figure["disturbed"])
+        results[suite, name, peer] = measured
+    return run["command"], run["heading"], run["versions"], results
+
+
+def versions_of(programs: dict[str, list[str]]) -> list[str]:
+    """Of the peers, each with its version."""
+    lines: list[str] = []
+    for program in programs.values():
+        command = [*program, "--versions"]
+        lines += subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+        ).stdout.splitlines()
+    return lines
 
 
 def main() -> None:
@@ -264,12 +293,51 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="each workload once and briefly")
     parser.add_argument("--only", default="", metavar="REGEX", help="on suite/workload/peer")
     parser.add_argument("--rounds", type=int, help="of every workload (default: 5 to 15)")
-    parser.add_argument("--minutes", type=float, default=6, help="no new sample after so long")
+    parser.add_argument("--minutes", type=float, default=15, help="no new sample after so long")
+    parser.add_argument("--long", action="store_true", help="streams and queues that are very long")
+    parser.add_argument("--publish", type=Path, metavar="FILE", help="write a document, too")
+    parser.add_argument(
+        "--from", type=Path, dest="earlier", metavar="JSON", help="of this run: measure nothing"
+    )
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
     parser.add_argument("--python", type=Path, default=ROOT / ".venv/default/bin/python")
     arguments = parser.parse_args()
+    if arguments.smoke and (arguments.publish or arguments.long):
+        parser.error("--smoke measures nothing that could be published, and is not long")
+    if arguments.earlier:
+        show(arguments, *from_json(arguments.earlier.read_text(encoding="utf-8")))
+    else:
+        measure(arguments)
 
-    runner = Runner(programs_of(arguments.build, arguments.python), smoke=arguments.smoke)
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """As far as it says what was measured."""
+    words = ["bench/run.py"]
+    words += ["--long"] if arguments.long else []
+    words += ["--only", repr(arguments.only)] if arguments.only else []
+    words += ["--rounds", str(arguments.rounds)] if arguments.rounds else []
+    return " ".join(words)
+
+
+def show(
+    arguments: argparse.Namespace,
+    command: str,
+    heading: list[str],
+    versions: list[str],
+    results: Results,
+) -> None:
+    text = report(heading, results)
+    print(text, end="")
+    if not arguments.earlier:
+        write(ROOT / "build/bench", text, as_json(command, heading, versions, results))
+    if arguments.publish:
+        publish(arguments.publish, command, heading, versions, results)
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    programs = programs_of(arguments.build, arguments.python)
+    scale = "tiny" if arguments.smoke else "long" if arguments.long else "usual"
+    runner = Runner(programs, scale)
     jobs = runner.jobs()
     heading = heading_of(arguments.python, missing_peers(jobs))
     jobs = [job for job in jobs if re.search(arguments.only, str(job))]
@@ -278,9 +346,7 @@ def main() -> None:
     campaign.run()
     if not arguments.smoke:
         campaign.redo()
-        text = report(heading, campaign.results)
-        write(ROOT / "build/bench", text, as_json(heading, campaign.results))
-        print(text, end="")
+        show(arguments, command_of(arguments), heading, versions_of(programs), campaign.results)
     unmeasured = len(jobs) - len(campaign.measured)
     print(f"bench: {len(campaign.measured)} of {len(jobs)} workloads ran", file=sys.stderr)
     if campaign.failures or unmeasured or not jobs:

@@ -3,11 +3,14 @@
 # header_checks   each public header, compiled alone
 #
 # Each test has one label, for `ctest -L`: unit; system, or threads where its source includes
-# <thread>; tests/chaos/ adds chaos and soak (which only `make soak` runs).
+# <thread>; tests/chaos/ adds chaos and soak (which only `make soak` runs), tests/scale/ has its small
+# run in system and the large one in soak.
 
 if(EXISTS "${PROJECT_SOURCE_DIR}/tests/chaos/CMakeLists.txt")
   add_subdirectory(tests/chaos)
 endif()
+
+add_subdirectory(tests/scale)
 
 # What is measured and killed is built optimised; the rest is built by other presets.
 if(NOT SHOAL_GTESTS)

@@ -147,6 +147,7 @@ class QueueDamage : public ::testing::Test {
         result = 3;
       }
     };
+    attempt([&] { JoinableQueue<shoal::AsBytes<int>>::open(bad_); });
     attempt([&] {
       auto queue = JoinableQueue<Object>::open(bad_);
       const auto both = [&] {
@@ -199,6 +200,12 @@ TEST_F(QueueDamage, of_a_word_of_a_limited_ring_is_an_error_or_nothing) {
   make({.maxsize = 100, .max_bytes = 1'000'000}, false);
   const std::size_t volume = kRing + offsetof(shm::RingWords, put);
   expect_no_crash({{kRing, kRing + 24}, {volume, volume + 2 * shm::kLine}});
+}
+
+TEST_F(QueueDamage, of_the_type_of_items_is_an_error_or_nothing) {
+  make({}, false);
+  constexpr std::size_t kItem = kRing + offsetof(shm::RingWords, item);
+  expect_no_crash({{kItem, kItem + 24}});
 }
 
 TEST_F(QueueDamage, of_the_header_of_a_record_is_an_error_or_nothing) {

@@ -173,6 +173,25 @@ TEST(SemaphoreTest, says_who_waits) {
   EXPECT_TRUE(semaphore.waiters().empty());
 }
 
+// A waiter has a place for its note from one instant and is named there from a later one.
+TEST(SemaphoreTest, names_who_waits_whole_or_not_at_all) {
+  for (int i = 0; i < 500; ++i) {
+    Semaphore semaphore(0);
+    std::atomic<int> thread{0};
+    std::thread waiting([&] {
+      thread = ::gettid();
+      EXPECT_TRUE(semaphore.try_acquire_for(kDeadline));
+    });
+    shoal::Waiters waiters;
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    while (waiters.empty() && std::chrono::steady_clock::now() < end) waiters = semaphore.waiters();
+    EXPECT_EQ(waiters.size(), 1U);
+    for (const shoal::Holder& waiter : waiters) EXPECT_EQ(waiter.thread, thread);
+    semaphore.release();
+    waiting.join();
+  }
+}
+
 // ---------------------------------------------------------------- holders that are tracked
 
 TEST(TrackedSemaphoreTest, counts_as_any_other) {

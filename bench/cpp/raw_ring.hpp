@@ -18,33 +18,45 @@ namespace bench {
 
 class RawRing {
  public:
+  /// Producer: one record, which publish() makes visible, alone or with others. They must fit into
+  /// the ring together.
   template <std::size_t kBytes>
-  void put(const void* payload) {
+  void write(const void* payload) {
     constexpr std::uint64_t kNeed = need(kBytes);
-    std::uint64_t at = tail_.load(std::memory_order_relaxed);
-    if (const std::uint64_t rest = kSize - at % kSize; rest < kNeed) [[unlikely]] {
-      wait_for_room(at + rest);
-      write_header(at, kLink);
-      at += rest;
+    if (const std::uint64_t rest = kSize - written_ % kSize; rest < kNeed) [[unlikely]] {
+      wait_for_room(written_ + rest);
+      write_header(written_, kLink);
+      written_ += rest;
     }
-    wait_for_room(at + kNeed);
-    write_header(at, kBytes);
-    std::memcpy(records_ + at % kSize + kHeader, payload, kBytes);
-    tail_.store(at + kNeed, std::memory_order_release);  // pairs with wait_for_record()
+    wait_for_room(written_ + kNeed);
+    write_header(written_, kBytes);
+    std::memcpy(records_ + written_ % kSize + kHeader, payload, kBytes);
+    written_ += kNeed;
   }
+  void publish() noexcept { tail_.store(written_, std::memory_order_release); }  // with readable()
 
-  template <std::size_t kBytes>
-  void get(void* payload) {
-    std::uint64_t at = head_.load(std::memory_order_relaxed);
-    wait_for_record(at);
-    if (read_header(at) == kLink) [[unlikely]] {
-      at += kSize - at % kSize;
-      wait_for_record(at);
+  /// Consumer: waits for a record.
+  void wait() noexcept {
+    while (!readable()) {
+      tail_seen_ = tail_.load(std::memory_order_acquire);
+      if (!readable()) relax();
     }
-    if (read_header(at) != kBytes) throw std::runtime_error("a record of another size");
-    std::memcpy(payload, records_ + at % kSize + kHeader, kBytes);
-    head_.store(at + need(kBytes), std::memory_order_release);  // pairs with wait_for_room()
   }
+  /// There was one more when the tail was last read.
+  [[nodiscard]] bool readable() const noexcept { return read_ != tail_seen_; }
+  /// Copies it; its memory is given back by release(), with that of others or alone.
+  template <std::size_t kBytes>
+  void read(void* payload) {
+    if (read_header(read_) == kLink) [[unlikely]] {
+      read_ += kSize - read_ % kSize;
+    }
+    if (read_header(read_) != kBytes) throw std::runtime_error("a record of another size");
+    std::memcpy(payload, records_ + read_ % kSize + kHeader, kBytes);
+    read_ += need(kBytes);
+  }
+  void release() noexcept {
+    head_.store(read_, std::memory_order_release);
+  }  // with wait_for_room()
 
  private:
   static constexpr std::uint64_t kSize = 8U << 20U;
@@ -69,18 +81,14 @@ class RawRing {
       if (end - head_seen_ > kSize) relax();
     }
   }
-  void wait_for_record(std::uint64_t at) noexcept {
-    while (at == tail_seen_) {
-      tail_seen_ = tail_.load(std::memory_order_acquire);
-      if (at == tail_seen_) relax();
-    }
-  }
 
   // Positions count bytes and never turn back; a place is the position modulo the size.
   alignas(kLine) std::atomic<std::uint64_t> tail_{0};
-  std::uint64_t head_seen_ = 0;  // the producer's
+  alignas(kLine) std::uint64_t written_ = 0;  // the producer's, and published by tail_
+  std::uint64_t head_seen_ = 0;
   alignas(kLine) std::atomic<std::uint64_t> head_{0};
-  std::uint64_t tail_seen_ = 0;  // the consumer's
+  alignas(kLine) std::uint64_t read_ = 0;  // the consumer's, and given back by head_
+  std::uint64_t tail_seen_ = 0;
   alignas(kLine) std::byte records_[kSize];
 };
 

@@ -19,10 +19,22 @@ namespace bench {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
+/// How far those workloads go that grow.
+enum class Scale : std::uint8_t { kTiny, kUsual, kLong };
+
 struct Options {
   Seconds sample{0.25};   ///< how long is measured,
   Seconds warm_up{0.05};  ///< after running unmeasured for so long: memory touched, spins adapted
   bool pinned = true;     ///< a core for the measuring process, the others for its partners
+  Scale scale = Scale::kUsual;
+
+  /// Most messages of a stream, and most bytes of a queue.
+  [[nodiscard]] long messages() const noexcept {
+    return scale == Scale::kTiny ? 10'000 : scale == Scale::kUsual ? 1'000'000 : 100'000'000;
+  }
+  [[nodiscard]] std::size_t memory() const noexcept {
+    return (scale == Scale::kTiny ? 4UL : scale == Scale::kUsual ? 256UL : 8192UL) << 20U;
+  }
 };
 
 struct Figure {
@@ -41,6 +53,7 @@ struct Workload {
 using Workloads = std::vector<Workload>;
 
 void add_queues(Workloads& workloads);
+void add_growth(Workloads& workloads);
 void add_locks(Workloads& workloads);
 void add_waits(Workloads& workloads);
 

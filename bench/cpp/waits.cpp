@@ -1,14 +1,11 @@
 // Waiting for another process: events, conditions, barriers; and who gets a lock that many want.
-#include <linux/futex.h>
 #include <pthread.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <climits>
 #include <memory>
 #include <shoal/barrier.hpp>
 #include <shoal/condition.hpp>
@@ -16,6 +13,7 @@
 #include <shoal/lock.hpp>
 #include <system_error>
 
+#include "peers/futex_slot.hpp"
 #include "sample.hpp"
 
 #ifdef SHOAL_BENCH_BOOST
@@ -33,25 +31,6 @@ void check(int error, const char* what) {
 }
 
 // ------------------------------------------------------------------ flags: set, wait, clear
-
-/// The least that a sleep and a wake-up cost.
-class Futex {
- public:
-  void set() {
-    word_->store(1);
-    call(FUTEX_WAKE, INT_MAX);
-  }
-  void wait() {
-    while (word_->load() == 0) call(FUTEX_WAIT, 0);
-  }
-  void clear() { word_->store(0); }
-
- private:
-  void call(int operation, int value) {
-    ::syscall(SYS_futex, word_.operator->(), operation, value, nullptr, nullptr, 0);
-  }
-  Shared<std::atomic<int>> word_;
-};
 
 #ifdef SHOAL_BENCH_BOOST
 class BoostFlag {

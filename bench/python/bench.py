@@ -2,6 +2,7 @@
 """Named workloads, in Python; bench/README.md tells the method.
 
     bench.py --list
+    bench.py --versions
     bench.py [--time SECONDS] [--warm-up SECONDS] [--pin sep|off] WORKLOAD/PEER...
 
 Prints a line for each figure: workload/peer, value and unit, with tabs between them.
@@ -10,12 +11,15 @@ Prints a line for each figure: workload/peer, value and unit, with tabs between 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
 import sys
 import warnings
 from typing import Any
 
-PACKAGES = {"faster-fifo": "faster_fifo"}  # what a peer needs that may not be there
+# What a peer needs that may not be there.
+PACKAGES = {"faster-fifo": "faster_fifo", "zeromq": "zmq", "iceoryx2": "iceoryx2"}
+DISTRIBUTIONS = ("faster-fifo", "pyzmq", "iceoryx2")
 
 
 def available() -> dict[str, Any]:
@@ -35,9 +39,19 @@ def available() -> dict[str, Any]:
     }
 
 
+def print_versions() -> None:
+    """Of the peers that are there."""
+    for name in DISTRIBUTIONS:
+        try:
+            print(f"{name} {importlib.metadata.version(name)} (Python)")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Python workloads of shoal and its peers")
     parser.add_argument("--list", action="store_true", help="print the workloads")
+    parser.add_argument("--versions", action="store_true", help="print those of the peers")
     parser.add_argument("--time", type=float, default=0.3, help="seconds that are measured")
     parser.add_argument("--warm-up", type=float, default=0.05, help="seconds before that")
     parser.add_argument("--pin", choices=("sep", "off"), default="off")
@@ -46,6 +60,8 @@ def main() -> None:
     # From 3.12 on, a fork beside threads warns; the partners are forked before there are any.
     warnings.simplefilter("ignore", DeprecationWarning)
     workloads = available()
+    if arguments.versions:
+        print_versions()
     if arguments.list:
         print("\n".join(workloads))
     from sample import Options

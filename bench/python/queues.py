@@ -1,57 +1,38 @@
-"""Queues and pipes: one way between two processes, four to one, and there and back."""
+"""Queues and pipes: one way between two processes, one by one and in batches, four to one, and
+there and back."""
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from itertools import repeat as times
 from typing import Any
 
-from sample import Figure, Options, partners, percentiles, rate
+import channels
+from channels import BATCH, Channel
+from iceoryx import Iceoryx2
+from sample import Figure, Options, partners, percentiles, rate, repeat
+from zeromq import ZeroMq
 
-import shoal
-
-Put = Callable[[Any], object]
-Get = Callable[[], Any]
-BOUND = 100  # items in a bounded stock queue
-MEMORY = 8 << 20  # of a peer with a fixed size; larger than what any workload leaves in a queue
-
-
-def shoal_queue() -> tuple[Put, Get]:
-    queue: Any = shoal.Queue()
-    return queue.put, queue.get
-
-
-def stock_queue(maxsize: int = 0) -> tuple[Put, Get]:
-    queue: Any = multiprocessing.get_context("fork").Queue(maxsize)
-    queue.cancel_join_thread()  # the end must not wait for a partner that was killed
-    return queue.put, queue.get
-
-
-def bounded_stock_queue() -> tuple[Put, Get]:
-    return stock_queue(BOUND)
-
-
-def stock_pipe() -> tuple[Put, Get]:
-    reader, writer = multiprocessing.Pipe(duplex=False)
-    return writer.send, reader.recv
-
-
-def faster_fifo_queue() -> tuple[Put, Get]:
-    import faster_fifo
-
-    queue = faster_fifo.Queue(MEMORY)
-    return queue.put, queue.get
-
-
-PEERS: dict[str, Callable[[], tuple[Put, Get]]] = {
-    "shoal": shoal_queue,
-    "stock": stock_queue,
-    "bounded": bounded_stock_queue,
-    "pipe": stock_pipe,
-    "faster-fifo": faster_fifo_queue,
+PEERS: dict[str, Callable[[Any], Channel]] = {
+    "shoal": channels.shoal_queue,
+    "stock": channels.stock_queue,
+    "bounded": channels.bounded_stock_queue,
+    "pipe": channels.Pipe,
+    "faster-fifo": channels.faster_fifo_queue,
+    "zeromq": ZeroMq,
+    "iceoryx2": Iceoryx2,
 }
-NO_PEER_OF_MANY = {"pipe"}  # two producers on one pipe need a lock, which is what Queue is
+OF_MANY = ("shoal", "stock", "bounded", "faster-fifo", "zeromq")  # take from several producers
+IN_BATCHES = ("shoal", "stock", "bounded", "faster-fifo")  # the stock ones one by one
+SIMPLE: dict[str, Callable[[Any], Channel]] = {
+    "shoal": channels.shoal_simple_queue,
+    "stock": channels.stock_simple_queue,
+}
+JOINABLE: dict[str, Callable[[Any], Channel]] = {
+    "shoal": channels.shoal_joinable_queue,
+    "stock": channels.stock_joinable_queue,
+    "bounded": channels.bounded_stock_joinable_queue,
+}
 
 ITEMS: dict[str, Any] = {
     "int": 12345,
@@ -62,66 +43,107 @@ ITEMS: dict[str, Any] = {
 }
 
 
-def _produce(put: Put, item: Any) -> None:
+def _produce(channel: Channel, item: Any) -> None:
+    put = channel.sender()
     while True:
         put(item)
 
 
-def _echo(get: Get, put: Put) -> None:
+def _produce_batches(channel: Channel, item: Any) -> None:
+    put, items = channel.batch_sender(), [item] * BATCH
+    while True:
+        put(items)
+
+
+def _echo(there: Channel, back: Channel) -> None:
+    get, put = there.receiver(), back.sender()
     while True:
         put(get())
 
 
-def one_way(options: Options, peer: str, kind: str, producers: int) -> float:
+def one_way(options: Options, channel: Channel, item: Any, producers: int = 1) -> float:
     """Items per second, counted where they arrive, while the producers never stop."""
-    item = ITEMS[kind]
     size = len(item) if isinstance(item, bytes) else 8
-    batch = max(1, min(64, (64 << 10) // size))
-    put, get = PEERS[peer]()
+    some = max(1, min(64, (64 << 10) // size))
 
-    def take_batch() -> None:
-        for _ in times(None, batch):
-            get()
+    with partners(options, _produce, channel, item, count=producers):
+        get = channel.receiver()
 
-    with partners(options, _produce, put, item, count=producers):
+        def take_some() -> None:
+            for _ in times(None, some):
+                get()
+
         if get() != item:
             raise AssertionError("another item came out")
-        return rate(options, take_batch) * batch
+        return rate(options, take_some) * some
 
 
-def round_trip(options: Options, peer: str) -> list[Figure]:
-    put, get_there = PEERS[peer]()
-    put_back, get = PEERS[peer]()
-    item = ITEMS["int"]
+def in_batches(options: Options, channel: Channel, item: Any) -> float:
+    """The same, in batches."""
+    taken = 0
+    with partners(options, _produce_batches, channel, item):
+        get = channel.batch_receiver()
 
-    def trip() -> None:
-        put(item)
-        get()
+        def take_some() -> None:
+            nonlocal taken
+            taken += len(get())
 
-    with partners(options, _echo, get_there, put_back):
+        if any(other != item for other in get()):
+            raise AssertionError("another item came out")
+        repeat(options.warm_up, take_some)
+        taken = 0
+        seconds = repeat(options.sample, take_some)[1]
+        return taken / seconds
+
+
+def round_trip(options: Options, there: Channel, back: Channel, item: Any) -> list[Figure]:
+    with partners(options, _echo, there, back):
+        get, put = back.receiver(), there.sender()
+
+        def trip() -> None:
+            put(item)
+            get()
+
         p50, p99 = percentiles(options, trip)
     return [("round-trip-p50", p50, "ns"), ("round-trip-p99", p99, "ns")]
 
 
-def workloads() -> Iterator[tuple[str, str, Callable[[Options], list[Figure]]]]:
+Run = Callable[[Options], list[Figure]]
+
+
+def workloads() -> Iterator[tuple[str, str, Run]]:
     """Name, peer and function of each."""
 
-    def figures(name: str, peer: str, kind: str, producers: int) -> Callable[..., list[Figure]]:
+    def figure(name: str, make: Callable[[Any], Channel], kind: str, body: Any) -> Run:
+        item = ITEMS[kind]
+
         def run(options: Options) -> list[Figure]:
-            items = one_way(options, peer, kind, producers)
+            items = body(options, make(item), item)
             if kind.endswith("iB"):
-                return [(name, items * len(ITEMS[kind]), "B/s")]
+                return [(name, items * len(item), "B/s")]
             return [(name, items, "msg/s")]
 
         return run
 
-    def round_trip_of(peer: str) -> Callable[[Options], list[Figure]]:
-        return lambda options: round_trip(options, peer)
+    def four_to_one(options: Options, channel: Channel, item: Any) -> float:
+        return one_way(options, channel, item, producers=4)
 
-    for peer in PEERS:
+    def there_and_back(make: Callable[[Any], Channel]) -> Run:
+        item = ITEMS["int"]
+        return lambda options: round_trip(options, make(item), make(item), item)
+
+    for peer, make in PEERS.items():
         for kind in ITEMS:
             name = f"queue-{kind}"
-            yield name, peer, figures(name, peer, kind, 1)
-        if peer not in NO_PEER_OF_MANY:
-            yield "queue-int-4to1", peer, figures("queue-int-4to1", peer, "int", 4)
-        yield "round-trip", peer, round_trip_of(peer)
+            yield name, peer, figure(name, make, kind, one_way)
+        if peer in IN_BATCHES:
+            name = "queue-int-batched"
+            yield name, peer, figure(name, make, "int", in_batches)
+        if peer in OF_MANY:
+            yield "queue-int-4to1", peer, figure("queue-int-4to1", make, "int", four_to_one)
+        yield "round-trip", peer, there_and_back(make)
+    for family, peers in (("simple", SIMPLE), ("joinable", JOINABLE)):
+        for peer, make in peers.items():
+            for kind in ITEMS:
+                name = f"{family}-{kind}"
+                yield name, peer, figure(name, make, kind, one_way)

@@ -67,8 +67,9 @@ class View {
   View& operator=(const View&) = delete;
   ~View();
 
-  /// The content of a bytes object, or the only buffer of another item (a NumPy array). Writable:
-  /// nobody else has it. PickleError where the item is neither; it is taken all the same.
+  /// The content of a bytes object, numbers of a span, or the only buffer of another item (a NumPy
+  /// array). Writable: nobody else has it. PickleError where the item is neither; it is taken all
+  /// the same.
   [[nodiscard]] std::span<std::byte> bytes() const;
   /// The same as elements: std::invalid_argument where they are no whole number of those.
   template <class T>

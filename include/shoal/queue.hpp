@@ -25,8 +25,9 @@
 namespace shoal {
 
 /// multiprocessing.Queue: first in first out, for any number of producers and consumers, in C++
-/// and in Python. T is anything that codec.hpp knows; numbers travel raw, the rest as pickle, and
-/// both languages read both.
+/// and in Python. T is anything that codec.hpp knows; numbers, and vectors and arrays of numbers,
+/// travel raw, the rest as pickle, and both languages read both. AsBytes<T> is any trivially
+/// copyable T as it is in memory.
 ///
 /// A queue is a handle: copies share it, and it travels as an argument of a Process. Thread,
 /// process and fork safe. An item whose put returned is delivered exactly once, whoever dies; only
@@ -36,14 +37,19 @@ namespace shoal {
 /// codec throws, before the queue is touched, and get after the item was taken.
 template <class T>
 class Queue : public QueueBase {
+  using Item = detail::QueueItem<T>;
   static constexpr bool kIsBytes = std::same_as<T, Bytes> || std::same_as<T, Object>;
 
  public:
   /// Nameless: for this process, its children, and those it is sent to.
-  explicit Queue(std::ptrdiff_t maxsize = 0) : QueueBase(QueueOptions{.maxsize = maxsize}) {}
+  explicit Queue(std::ptrdiff_t maxsize = 0) : Queue(QueueOptions{.maxsize = maxsize}) {}
   /// Throws NameTaken; std::invalid_argument where the name will not do.
-  explicit Queue(const QueueOptions& options) : QueueBase(options) {}
-  explicit Queue(std::shared_ptr<channel::QueueCore> core) noexcept : QueueBase(std::move(core)) {}
+  explicit Queue(const QueueOptions& options) : Queue(options, false) {}
+  /// Throws WrongKind where T is AsBytes and it was made for another type.
+  explicit Queue(std::shared_ptr<channel::QueueCore> core) noexcept(!Item::kIsBytes)
+      : QueueBase(std::move(core)) {
+    if constexpr (Item::kIsBytes) check_item(Item::type());
+  }
 
   /// Throws NameMissing, WrongOwner, WrongKind, WrongVersion, WrongNamespace or Damaged.
   static Queue open(const std::string& name) { return Queue(open_core(name)); }
@@ -53,6 +59,24 @@ class Queue : public QueueBase {
   /// The same by all that descriptors() names; without the others, handles cannot travel through
   /// it. std::invalid_argument where they are not one or three.
   static Queue attach(std::span<const int> descriptors) { return Queue(attach_core(descriptors)); }
+
+  /// Numbers that are in no vector yet; where T is one.
+  template <class Number, std::size_t Extent>
+    requires detail::VectorOf<T, Number>
+  void put(std::span<Number, Extent> numbers) {
+    put_numbers(numbers, kForever);
+  }
+  template <class Number, std::size_t Extent>
+    requires detail::VectorOf<T, Number>
+  [[nodiscard]] bool try_put(std::span<Number, Extent> numbers) {
+    return put_numbers(numbers, Nanoseconds::zero());
+  }
+  template <class Number, std::size_t Extent, class Rep, class Period>
+    requires detail::VectorOf<T, Number>
+  [[nodiscard]] bool put_for(std::span<Number, Extent> numbers,
+                             const std::chrono::duration<Rep, Period>& timeout) {
+    return put_numbers(numbers, detail::to_nanoseconds(timeout));
+  }
 
   /// Waits while it is full: while maxsize items are in it, or more than max_bytes would be.
   void put(const T& item) { put_within(item, kForever); }
@@ -143,7 +167,8 @@ class Queue : public QueueBase {
 
   /// Waits while it is empty.
   [[nodiscard]] T get() { return *get_within(kForever); }
-  /// The same into an item whose memory is used again, where it is a string or Bytes.
+  /// The same into an item whose memory is used again, where it is a string, Bytes or a
+  /// vector of numbers.
   void get_into(T& item) { static_cast<void>(get_into_within(item, kForever)); }
   /// False where it is empty; `item` may have changed.
   [[nodiscard]] bool try_get_into(T& item) { return get_into_within(item, Nanoseconds::zero()); }
@@ -156,10 +181,13 @@ class Queue : public QueueBase {
   }
 
  protected:
-  Queue(const QueueOptions& options, bool joinable) : QueueBase(options, joinable) {}
+  Queue(const QueueOptions& options, bool joinable) : QueueBase(options, joinable, Item::type()) {}
+  static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors,
+                                                         bool joinable = false) {
+    return QueueBase::attach_core(descriptors, joinable, Item::type());
+  }
 
  private:
-  using Item = detail::QueueItem<T>;
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kGathered = 64UL * 1024;  // bytes
 
@@ -169,11 +197,21 @@ class Queue : public QueueBase {
       return send(std::as_bytes(std::span(&number, 1)), Item::kRaw, timeout);
     } else if constexpr (Item::kIsContent) {
       return send_content(Item::kContentKind, std::as_bytes(std::span(item)), timeout);
+    } else if constexpr (Item::kIsSpan) {
+      return put_numbers(std::span(item), timeout);
+    } else if constexpr (Item::kIsBytes) {
+      return send(item.bytes(), Raw::kBytes, timeout);
     } else {
       Freight freight;
       dumps(item, freight.bytes());
       return send(freight, timeout);
     }
+  }
+
+  template <class Number, std::size_t Extent>
+  bool put_numbers(std::span<Number, Extent> numbers, Nanoseconds timeout) {
+    constexpr auto kType = detail::NumberType::of<std::remove_const_t<Number>>();
+    return send_span(kType.word(), std::as_bytes(numbers), timeout);
   }
 
   template <class Items>
@@ -210,13 +248,13 @@ class Queue : public QueueBase {
       std::vector<Slice>& slices = freight.slices();
       for (; at != end && slices.size() < kBatch && freight.bytes().size() < kGathered; ++at) {
         const std::size_t begin = freight.bytes().size();
-        dumps(static_cast<const T&>(*at), freight.bytes());
+        const Raw raw = Item::encode(static_cast<const T&>(*at), freight.bytes());
         if (freight.carries_handles()) {
           freight.bytes().resize_uninitialized(begin);
           alone = true;
           break;
         }
-        slices.push_back({begin, freight.bytes().size() - begin, Raw::kPickle});
+        slices.push_back({begin, freight.bytes().size() - begin, raw});
       }
       return send_many(freight, timeout, sent);
     }
@@ -233,7 +271,7 @@ class Queue : public QueueBase {
   std::size_t get_many_into_within(std::vector<T>& items, std::size_t most, Nanoseconds timeout) {
     if (most == 0) return 0;
     std::size_t taken = get_batch(items, most, true, timeout);
-    if (taken == 0) return 0;
+    if (taken == 0 || taken == most) return taken;
     const std::size_t limit = std::min(most, taken + left());
     while (taken < limit) {
       const std::size_t more = get_batch(items, limit - taken, false, timeout);
@@ -264,8 +302,9 @@ class Queue : public QueueBase {
     std::exception_ptr error;
     for (const Slice& slice : freight.slices()) {
       try {
-        check_form(slice.raw, slice.size);
-        items.push_back(Item::decoded(bytes.subspan(slice.offset, slice.size), slice.raw));
+        const auto item = bytes.subspan(slice.offset, slice.size);
+        check_form(slice.raw, item);
+        items.push_back(Item::decoded(item, slice.raw));
       } catch (...) {
         if (!error) error = std::current_exception();
       }
@@ -298,9 +337,11 @@ class Queue : public QueueBase {
       if (came == Came::kOther) item = Item::decoded(bytes, raw);
       return came != Came::kNothing;
     } else {
-      auto got = get_within(timeout);
-      if (got) item = *std::move(got);
-      return got.has_value();
+      Freight freight;
+      Raw raw{};
+      const auto bytes = receive(freight, raw, timeout);
+      if (bytes) Item::decode_into(item, *bytes, raw);
+      return bytes.has_value();
     }
   }
 
@@ -356,8 +397,7 @@ class SimpleQueue : public Queue<T> {
  public:
   SimpleQueue() = default;
   explicit SimpleQueue(const std::string& name) : Queue<T>(QueueOptions{.name = name}) {}
-  explicit SimpleQueue(std::shared_ptr<channel::QueueCore> core) noexcept
-      : Queue<T>(std::move(core)) {}
+  explicit SimpleQueue(std::shared_ptr<channel::QueueCore> core) : Queue<T>(std::move(core)) {}
 
   static SimpleQueue open(const std::string& name) {
     return SimpleQueue(SimpleQueue::open_core(name));

@@ -31,7 +31,21 @@ struct Record;
 
 namespace detail {
 /// What a record's bytes are (the ring's encoding byte).
-enum class Raw : std::uint8_t { kPickle = 0, kInt64 = 1, kUint64 = 2, kFloat64 = 3, kBundle = 8 };
+enum class Raw : std::uint8_t {
+  kPickle = 0,
+  kInt64 = 1,
+  kUint64 = 2,
+  kFloat64 = 3,
+  kNumbers = 5,
+  kBytes = 6,
+  kBundle = 7
+};
+
+/// What all items are, where they travel as bytes; size 0: of any type.
+struct ItemType {
+  const char* name = "";
+  std::size_t size = 0;
+};
 }  // namespace detail
 
 struct QueueOptions {
@@ -101,6 +115,7 @@ class QueueBase {
   static constexpr Nanoseconds kForever = Nanoseconds::max();
 
   using Raw = detail::Raw;
+  using ItemType = detail::ItemType;
 
   /// One of several items that are sent, or were received: where it stands among the bytes.
   struct Slice {
@@ -148,10 +163,10 @@ class QueueBase {
     State* state_;
   };
 
-  QueueBase(const QueueOptions& options, bool joinable = false);
+  explicit QueueBase(const QueueOptions& options, bool joinable = false, const ItemType& item = {});
   static std::shared_ptr<channel::QueueCore> open_core(const std::string& name);
   static std::shared_ptr<channel::QueueCore> attach_core(std::span<const int> descriptors,
-                                                         bool joinable = false);
+                                                         bool joinable, const ItemType& item);
 
   bool send(std::span<const std::byte> bytes, Raw raw, Nanoseconds timeout) const;
   bool send(Freight& pickled, Nanoseconds timeout) const;
@@ -160,6 +175,8 @@ class QueueBase {
   std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
                                                     Nanoseconds timeout) const;
 
+  /// Numbers behind the word that says of which type.
+  bool send_span(std::uint64_t type, std::span<const std::byte> numbers, Nanoseconds timeout) const;
   /// A string or a bytes object, which is not copied before.
   bool send_content(Kind kind, std::span<const std::byte> content, Nanoseconds timeout) const;
   /// Where the content of one goes: makes `object` as large as that, and says where it is.
@@ -184,8 +201,15 @@ class QueueBase {
   bool send(Loan& loan, Nanoseconds timeout) const;
   std::optional<View> receive_view(Nanoseconds timeout) const;
 
-  /// Throws Damaged where an item of that size cannot be of that form.
-  void check_form(Raw raw, std::size_t size) const;
+  /// Throws Damaged where an item cannot be of that form.
+  void check_form(Raw raw, std::span<const std::byte> bytes) const {
+    if (raw == Raw::kPickle || (raw <= Raw::kFloat64 && bytes.size() == 8)) [[likely]]
+      return;
+    check_other_form(raw, bytes);
+  }
+
+  /// Throws WrongKind where its items are of another type.
+  void check_item(const ItemType& item) const;
 
   void check_joinable() const;
   void end_item() const;
@@ -195,6 +219,7 @@ class QueueBase {
   static std::optional<std::span<const std::byte>> content_in(Kind kind,
                                                               std::span<const std::byte> bytes,
                                                               Raw raw);
+  void check_other_form(Raw raw, std::span<const std::byte> bytes) const;
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
   template <class Get>
   std::size_t receive_one_of_many(Freight& into, Get get) const;

@@ -1,6 +1,7 @@
 // shoal: Python's multiprocessing for C++, sharing its objects with Python.
 #pragma once
 
+#include <shoal/as_bytes.hpp>
 #include <shoal/barrier.hpp>
 #include <shoal/codec.hpp>
 #include <shoal/condition.hpp>

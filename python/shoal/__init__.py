@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # at run time: __getattr__, below
     from . import spawn as spawn
     from . import synchronize as synchronize
     from ._core import ConsumerDiedError as ConsumerDiedError
+    from ._core import Loan as Loan
     from ._core import OwnerDiedError as OwnerDiedError
     from ._core import OwnerDiedWarning as OwnerDiedWarning
     from ._core import SegmentError as SegmentError
@@ -162,7 +163,14 @@ _STANDARD = {
     "util",
 }
 _OWN = {"forkserver", "process", "queues", "spawn", "synchronize"}
-_CORE = {"ConsumerDiedError", "OwnerDiedError", "OwnerDiedWarning", "SegmentError", "ShutDown"}
+_CORE = {
+    "ConsumerDiedError",
+    "Loan",
+    "OwnerDiedError",
+    "OwnerDiedWarning",
+    "SegmentError",
+    "ShutDown",
+}
 
 if not TYPE_CHECKING:  # type checkers are to see misspelt names
 

@@ -79,12 +79,12 @@ class _Shared(_core.Queue):
         """
         return self._descriptors()
 
-    async def get_async(self) -> Any:
+    async def get_async(self, *, copy: bool = True) -> Any:
         """`get` for asyncio: other tasks of the event loop run while it waits.
 
         A task that is cancelled has taken nothing.
         """
-        while (item := self._get_or(_NOTHING)) is _NOTHING:
+        while (item := self._get_or(_NOTHING, copy)) is _NOTHING:
             await _readable(self)
         return item
 

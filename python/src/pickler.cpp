@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "arrays.hpp"
 #include "pickle/wrapped.hpp"
 
 namespace shoal::python {
@@ -64,7 +65,8 @@ bool Payload::set(PyObject* object) {
     short_pickle(object == Py_None ? kNone : object == Py_True ? kNewTrue : kNewFalse);
     return true;
   }
-  return is_loan(object) ? set_loan(object) : set_pickled(object);
+  if (is_loan(object)) return set_loan(object);
+  return is_array(object) ? set_array(object) : set_pickled(object);
 }
 
 void Payload::number(ring::Encoding encoding, const void* value) noexcept {
@@ -132,6 +134,20 @@ bool Payload::set_loan(PyObject* object) {
   return true;
 }
 
+// It cannot change its size before this is gone.
+bool Payload::set_array(PyObject* object) {
+  const auto bytes = hold(object, PyBUF_FORMAT);
+  if (!bytes) return false;
+  const Py_buffer& buffer = held_.back();
+  const auto type = numbers_of_format(buffer.format, static_cast<std::size_t>(buffer.itemsize));
+  if (!type) return set_pickled(object);
+  const std::uint64_t word = type->word();
+  number(ring::Encoding::kNumbers, &word);
+  few_[1] = *bytes;
+  parts_ = std::span(few_).first(2);
+  return true;
+}
+
 bool Payload::set_pickled(PyObject* object) {
   Ref pickled(pickled_by_python(object));
   if (!pickled) return false;
@@ -161,9 +177,9 @@ bool Payload::set_pickled(PyObject* object) {
 }
 
 // nullopt with an error set.
-std::optional<std::span<const std::byte>> Payload::hold(PyObject* object) {
+std::optional<std::span<const std::byte>> Payload::hold(PyObject* object, int flags) {
   Py_buffer& buffer = held_.emplace_back();
-  if (PyObject_GetBuffer(object, &buffer, PyBUF_SIMPLE) != 0) {
+  if (PyObject_GetBuffer(object, &buffer, flags) != 0) {
     held_.pop_back();
     return std::nullopt;
   }

@@ -51,9 +51,10 @@ class Payload {
   bool set_integer(PyObject* object);
   bool set_string(PyObject* object);
   void set_bytes(PyObject* object);
+  bool set_array(PyObject* object);
   bool set_loan(PyObject* object);
   bool set_pickled(PyObject* object);
-  std::optional<std::span<const std::byte>> hold(PyObject* object);
+  std::optional<std::span<const std::byte>> hold(PyObject* object, int flags = PyBUF_SIMPLE);
   bool hold_all(PyObject* objects);
   bool hold_descriptors(PyObject* fds);
   void set_parts(std::span<const std::byte> pickle);

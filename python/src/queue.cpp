@@ -311,7 +311,7 @@ PyMethodDef methods[] = {
      "at times an instant longer or before: go on with `get_nowait`. "
      "It belongs to the queue and is not to be read from. ValueError where the queue has a name, "
      "was attached by its first descriptor alone, or is closed."},
-    {"_get_or", queue_get_or, METH_O, nullptr},
+    {"_get_or", queue_get_or, METH_VARARGS, nullptr},
     {"_prepare", queue_prepare, METH_O, nullptr},
     {"_put_prepared", queue_put_prepared, METH_O, nullptr},
     {"_poll", queue_poll, METH_O, nullptr},

@@ -86,7 +86,7 @@ PyObject* queue_put_prepared(PyObject* self, PyObject* prepared);
 PyObject* queue_poll_room(PyObject* self, PyObject* args);
 PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
 PyObject* queue_get_nowait(PyObject* self, PyObject*);
-PyObject* queue_get_or(PyObject* self, PyObject* otherwise);
+PyObject* queue_get_or(PyObject* self, PyObject* args);
 PyObject* queue_put_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
 PyObject* queue_get_many(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
 

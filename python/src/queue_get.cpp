@@ -211,13 +211,16 @@ PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyO
 
 PyObject* queue_get_nowait(PyObject* self, PyObject*) { return get_object(self, false, nullptr); }
 
-// _get_or(default): the oldest item, or `default` where there is none.
-PyObject* queue_get_or(PyObject* self, PyObject* otherwise) {
+// _get_or(default, copy): the oldest item, or `default` where there is none.
+PyObject* queue_get_or(PyObject* self, PyObject* args) {
+  PyObject* otherwise = nullptr;
+  int copy = 1;
+  if (PyArg_ParseTuple(args, "Op", &otherwise, &copy) == 0) return nullptr;
   auto* core = open_core_of(self);
   if (core == nullptr) return nullptr;
   try {
     bool taken = false;
-    PyObject* object = get_from({queue_of(self), false}, os::Deadline::now(), taken);
+    PyObject* object = get_from({queue_of(self), copy == 0}, os::Deadline::now(), taken);
     return object != nullptr || PyErr_Occurred() != nullptr ? object : Py_NewRef(otherwise);
   } catch (...) {
     return raise_current_exception();

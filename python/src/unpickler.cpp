@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrays.hpp"
 #include "extent.hpp"
 #include "os/fd.hpp"
 #include "pickle/bundle.hpp"
@@ -90,6 +91,11 @@ class Copies {
   std::size_t sum_ = 0;
 };
 
+PyObject* bytes_of(std::span<const std::byte> bytes) {
+  return PyBytes_FromStringAndSize(reinterpret_cast<const char*>(bytes.data()),
+                                   static_cast<Py_ssize_t>(bytes.size()));
+}
+
 PyObject* unknown_form() {
   PyErr_SetString(PyExc_ValueError,
                   "an item of unknown form: written by another version of shoal?");
@@ -146,6 +152,8 @@ PyObject* read(std::span<const std::byte> bytes, ring::Record& record) {
     case ring::Encoding::kParcel:
     case ring::Encoding::kParcelBundle: return unpacked(bytes, record);
     case ring::Encoding::kBundle: return from_bundle(bytes);
+    case ring::Encoding::kNumbers: return array_from(bytes);
+    case ring::Encoding::kBytes: return bytes_of(bytes);
     case ring::Encoding::kPickle: return unpickled(bytes);
     case ring::Encoding::kInt64:
       if (bytes.size() == 8) return PyLong_FromLongLong(number_in<long long>(bytes));

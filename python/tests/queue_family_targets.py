@@ -177,6 +177,15 @@ def put_pairs(queue: Any, who: int, count: int) -> None:
         queue.put((who, i))
 
 
+def put_and_take(queue: Any, taken: Any, who: int, count: int) -> None:
+    """Takes as many items as it puts, whosever they are."""
+    items = []
+    for i in range(count):
+        queue.put((who, i))
+        items.append(queue.get())
+    taken.put(items)
+
+
 def take_until_none(queue: Any, taken: Any) -> None:
     taken.put(list(iter(queue.get, None)))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 import subprocess
 import uuid
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,7 +190,10 @@ def test_cpp_sees_what_python_sees(describer: Peer, values: list[Any]) -> None:
         ("string", STRINGS),
         ("bytes", BYTES),
         ("optional int", [None, 5]),
-        ("list of int", [[], [1, -2, 3], list(range(5000))]),
+        ("list of int", [array("i"), array("i", [1, -2, 3]), array("i", range(50_000))]),
+        ("list of double", [array("d", [1.5, math.inf])]),
+        ("three floats", [array("f", [0.5, 1, 2])]),
+        ("list of bool", [[], [True, False]]),
         ("list of strings", [[], ["a", "é" * 1000]]),
         ("map", [{}, {"a": 1.5, "b": -0.0}]),
         ("tuple", [(1, "two", True)]),
@@ -198,6 +203,40 @@ def test_cpp_sees_what_python_sees(describer: Peer, values: list[Any]) -> None:
 def test_values_become_cpp_types_and_come_back(typed: Peer, name: str, values: list[Any]) -> None:
     for value in values:
         assert same(typed.ask(name, value), value)
+
+
+@pytest.mark.parametrize(
+    ("name", "went", "came"),
+    [
+        ("list of int", [1, -2, 3], array("i", [1, -2, 3])),
+        ("list of int", (), array("i")),
+        ("list of int", array("q", [2**31 - 1]), array("i", [2**31 - 1])),
+        ("list of double", [1, 2.5], array("d", [1, 2.5])),
+        ("list of double", array("l", [7]), array("d", [7])),
+        ("three floats", array("d", [0.5, 1, 2]), array("f", [0.5, 1, 2])),
+        ("three floats", (1, 2, 3), array("f", [1, 2, 3])),
+        ("object", array("B", [1, 255]), [1, 255]),
+    ],
+)
+def test_numbers_become_the_numbers_of_a_cpp_type(
+    typed: Peer, name: str, went: Any, came: Any
+) -> None:
+    assert same(typed.ask(name, went), came)
+
+
+def test_items_that_are_bytes_of_a_cpp_type_are_bytes(program: str) -> None:
+    names = [f"test-{uuid.uuid4()}" for _ in range(2)]
+    try:
+        with started([program, "bytes", *names]) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "made\n"
+            there, back = (Queue.open(name) for name in names)
+            there.put(struct.pack("@qd", 41, 1.25))
+            assert struct.unpack("@qd", back.get(timeout=DEADLINE)) == (42, 2.5)
+            assert process.wait(DEADLINE) == 0
+    finally:
+        for name in names:
+            Queue.unlink(name)
 
 
 def test_a_struct_is_a_tuple_of_its_fields(typed: Peer) -> None:
@@ -215,6 +254,10 @@ def test_a_struct_is_a_tuple_of_its_fields(typed: Peer) -> None:
         ("string", b"bytes"),
         ("bytes", "text"),
         ("list of int", [1, "two"]),
+        ("list of int", array("q", [2**31])),
+        ("list of int", array("d", [1])),
+        ("three floats", array("f", [1, 2])),
+        ("list of bool", array("B", [1, 0])),
         ("tuple", (1, "two")),
         ("struct", (1, 2.5)),
         ("bool", 1),

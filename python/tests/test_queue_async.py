@@ -1,18 +1,16 @@
-"""Queues in event loops: get_async, put_async, and the descriptor for select and epoll."""
+"""Queues in event loops: get_async and put_async."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import itertools
-import os
 import pickle
 import select
-import selectors
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
-from queue import Empty
+from contextlib import suppress
+from queue import Empty, Full
 from typing import Any
 
 import pytest
@@ -198,6 +196,51 @@ def test_a_cancelled_put_has_put_nothing(either_queue: Any) -> None:
     in_a_loop(main())
 
 
+def fill_the_sockets(queue: Any, event: Any) -> int:
+    """Puts handles until there is no room for one more on the way. As many as went in."""
+    count = 0
+    with suppress(Full):
+        while True:
+            queue.put([event, count], False)
+            count += 1
+    return count
+
+
+def test_put_async_of_handles_waits_where_the_sockets_are_full(queue: Any) -> None:
+    event = shoal.Event()
+    event.set()
+
+    async def main() -> None:
+        count = fill_the_sockets(queue, event)
+        putting = asyncio.create_task(queue.put_async([event, count]))
+        await until_waiting(putting)
+        assert queue.qsize() == count
+        for i in range(count + 1):
+            same, number = await within(queue.get_async())
+            assert (same.is_set(), number) == (True, i)
+        await within(putting)
+        assert queue.empty()
+
+    in_a_loop(main())
+
+
+def test_a_cancelled_put_of_handles_has_put_nothing(queue: Any) -> None:
+    async def main() -> None:
+        count = fill_the_sockets(queue, shoal.Event())
+        putting = asyncio.create_task(queue.put_async([shoal.Event(), "cancelled"]))
+        await until_waiting(putting)
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+        for i in range(count):
+            assert queue.get_nowait()[1] == i
+        await within(queue.put_async([shoal.Event(), "last"]))
+        assert queue.get_nowait()[1] == "last"
+        assert queue.empty()
+
+    in_a_loop(main())
+
+
 def test_what_cannot_be_pickled_or_unpickled_raises(queue: Any) -> None:
     async def main() -> None:
         with pytest.raises(LookupError, match="cannot be pickled"):
@@ -365,205 +408,6 @@ def test_the_death_of_a_waiting_task_stops_nobody(shoal_context: Any) -> None:
         run(shoal_context, targets.put_all, queue, "next")
         assert select.select([queue], [], [], DEADLINE)[0] == [queue]
         assert queue.get_nowait() == "next"
-
-
-# ---------------------------------------------------------------- the descriptor
-
-
-@contextmanager
-def by_select(queue: Any) -> Iterator[Callable[[float], bool]]:
-    yield lambda timeout: bool(select.select([queue], [], [], timeout)[0])
-
-
-@contextmanager
-def by_poll(queue: Any) -> Iterator[Callable[[float], bool]]:
-    poll = select.poll()
-    poll.register(queue, select.POLLIN)
-    yield lambda timeout: bool(poll.poll(timeout * 1000))
-
-
-@contextmanager
-def by_epoll(queue: Any) -> Iterator[Callable[[float], bool]]:
-    with select.epoll() as epoll:
-        epoll.register(queue.fileno(), select.EPOLLIN)
-        yield lambda timeout: bool(epoll.poll(timeout))
-
-
-@contextmanager
-def by_selector(queue: Any) -> Iterator[Callable[[float], bool]]:
-    with selectors.DefaultSelector() as selector:
-        selector.register(queue, selectors.EVENT_READ)
-        yield lambda timeout: bool(selector.select(timeout))
-
-
-EACH_WAY = pytest.mark.parametrize("way", [by_select, by_poll, by_epoll, by_selector])
-
-
-@EACH_WAY
-def test_it_is_readable_exactly_while_something_can_be_taken(queue: Any, way: Any) -> None:
-    queue.put("before it was asked for")
-    with way(queue) as readable:
-        assert readable(0)
-        assert queue.get() == "before it was asked for"
-        for count in (1, 2, 300):
-            assert not readable(0)
-            for i in range(count):
-                queue.put(i)
-            for i in range(count):
-                assert readable(0)
-                assert queue.get_nowait() == i
-        assert not readable(0)
-        queue.put_many(range(300))
-        assert readable(0)
-        assert queue.get_many(299) == list(range(299))
-        assert readable(0)
-        assert queue.get_many(5) == [299]
-        assert not readable(0)
-        assert not readable(0.01)
-
-
-@EACH_WAY
-def test_it_is_readable_for_ever_after_shutdown(queue: Any, way: Any) -> None:
-    with way(queue) as readable:
-        assert not readable(0)
-        queue.put("last")
-        queue.shutdown()
-        assert readable(0)
-        assert queue.get() == "last"
-        for _ in range(3):
-            assert readable(0)
-            with pytest.raises(shoal.ShutDown):
-                queue.get_nowait()
-
-
-@EACH_WAY
-def test_it_becomes_readable_when_it_is_shut_while_empty_or_at_once(way: Any) -> None:
-    queues: list[Any] = [Queue(), Queue()]
-    queues[1].put_many(range(10))
-    for queue in queues:
-        with way(queue) as readable:
-            queue.shutdown(immediate=True)
-            assert readable(0)
-            with pytest.raises(shoal.ShutDown):
-                queue.get_nowait()
-            assert readable(0)
-
-
-def test_one_that_was_shut_before_it_was_asked_for_is_readable() -> None:
-    queue: Any = Queue()
-    queue.shutdown()
-    assert select.select([queue], [], [], 0)[0] == [queue]
-
-
-def test_looking_takes_nothing(queue: Any) -> None:
-    queue.put(1)
-    for _ in range(5):
-        assert select.select([queue], [], [], 0)[0] == [queue]
-    assert queue.get_nowait() == 1
-    assert select.select([queue], [], [], 0)[0] == []
-
-
-def test_the_descriptor_stays_the_same_and_is_the_queues(queue: Any) -> None:
-    descriptor = queue.fileno()
-    assert queue.fileno() == descriptor
-    assert descriptor in descriptors()
-    assert not os.get_inheritable(descriptor)
-    queue.put(1)
-    assert queue.fileno() == descriptor
-
-
-def test_handles_among_the_items_do_not_disturb_it(queue: Any) -> None:
-    """They go through the same socket."""
-    queue.fileno()
-    for _ in range(3):
-        queue.put_many([shoal.Event(), 1, shoal.Lock()])
-        for _ in range(3):
-            assert select.select([queue], [], [], 0)[0] == [queue]
-            queue.get_nowait()
-        assert select.select([queue], [], [], 0)[0] == []
-    queue.put([shoal.Event()])
-    queue.put(2)
-    queue.get()
-    assert select.select([queue], [], [], 0)[0] == [queue]
-    assert queue.get() == 2
-    assert select.select([queue], [], [], 0)[0] == []
-
-
-def test_an_item_that_cannot_be_unpickled_does_not_leave_it_readable() -> None:
-    queue: Any = Queue()
-    queue.fileno()
-    queue.put(targets.BreaksWhenUnpickled(LookupError("not here")))
-    assert select.select([queue], [], [], 0)[0] == [queue]
-    with pytest.raises(LookupError):
-        queue.get()
-    assert select.select([queue], [], [], 0)[0] == []
-
-
-def test_several_queues_are_waited_for_at_once(shoal_context: Any) -> None:
-    queues = [shoal_context.Queue() for _ in range(3)]
-    left = list(queues)
-    for queue in queues:
-        queue.fileno()
-    with (
-        running(shoal_context, targets.put_all, queues[0], "item") as one,
-        running(shoal_context, targets.put_all, queues[2], "item") as other,
-    ):
-        while len(left) > 1:
-            ready = select.select(left, [], [], DEADLINE)[0]
-            assert ready
-            for queue in ready:
-                with suppress(Empty):  # it is told a moment before the item is there
-                    assert queue.get_nowait() == "item"
-                    left.remove(queue)
-        ended_well(one, other)
-    assert left == [queues[1]]
-
-
-def test_consumers_that_wait_by_descriptor_take_each_item_once(shoal_context: Any) -> None:
-    queue, taken = shoal_context.Queue(), shoal_context.Queue()
-    with (
-        running(shoal_context, targets.take_by_descriptor, queue, 100, taken) as first,
-        running(shoal_context, targets.take_by_descriptor, queue, 100, taken) as second,
-    ):
-        for i in range(0, 200, 5):
-            queue.put(i)
-            queue.put_many(range(i + 1, i + 5))
-        lists = [taken.get(timeout=DEADLINE) for _ in range(2)]
-        ended_well(first, second)
-    assert sorted(lists[0] + lists[1]) == list(range(200))
-    wait_until(lambda: not select.select([queue], [], [], 0)[0])
-
-
-def test_it_is_asked_for_in_one_process_and_raised_in_another(shoal_context: Any) -> None:
-    """The child had the queue before anybody asked for the descriptor."""
-    queue, replies = shoal_context.Queue(), shoal_context.Queue()
-    with running(shoal_context, targets.echo, queue, replies) as process:
-        queue.put("first")
-        assert replies.get(timeout=DEADLINE) == "first"
-        replies.fileno()
-        queue.put("second")
-        assert select.select([replies], [], [], DEADLINE)[0] == [replies]
-        assert replies.get(timeout=DEADLINE) == "second"
-        wait_until(lambda: not select.select([replies], [], [], 0)[0])
-        queue.put(None)
-        ended_well(process)
-
-
-def test_a_queue_with_a_name_has_no_descriptor_to_wait_for(name: str) -> None:
-    queue: Any = Queue(name=name)
-    for ask in (queue.fileno, queue._reader.fileno, lambda: select.select([queue], [], [], 0)):
-        with pytest.raises(ValueError, match="no descriptor to wait for"):
-            ask()
-    assert not queue._reader.poll()
-    queue.put(1)
-    assert queue._reader.poll()
-    assert queue.get() == 1
-
-
-def test_a_closed_queue_has_no_descriptor_to_wait_for(queue: Any) -> None:
-    queue.close()
-    with pytest.raises(ValueError, match="closed"):
-        queue.fileno()
 
 
 def test_the_errors_are_not_those_of_asyncio() -> None:

@@ -1,4 +1,4 @@
-"""Shutdown of the three queues: who puts, gets, waits and joins learns of it, whoever dies."""
+"""Shutdown of the three queues: who puts, gets and waits learns of it, whoever dies."""
 
 from __future__ import annotations
 
@@ -362,59 +362,6 @@ def test_a_task_that_waits_is_told() -> None:
         assert await full.get_async() == 1
 
     asyncio.run(main())
-
-
-# ---------------------------------------------------------------- join
-
-
-def test_join_after_an_immediate_one_has_nothing_to_wait_for() -> None:
-    jobs: Any = JoinableQueue()
-    jobs.put_many(range(10_000))
-    jobs.shutdown(immediate=True)
-    assert jobs.join(0) is True
-    assert jobs.join() is True
-    with pytest.raises(ValueError, match="too many times"):
-        jobs.task_done()
-
-
-def test_join_that_waits_ends_by_an_immediate_one() -> None:
-    jobs: Any = JoinableQueue()
-    jobs.put_many(range(10))
-    with when_this_thread_sleeps(lambda: jobs.shutdown(True)):
-        assert jobs.join(DEADLINE) is True
-
-
-def test_what_is_in_hand_is_still_to_be_done() -> None:
-    jobs: Any = JoinableQueue()
-    jobs.put_many(range(3))
-    jobs.get()
-    jobs.shutdown(immediate=True)
-    assert jobs.join(0.01) is False
-    with when_this_thread_sleeps(jobs.task_done):
-        assert jobs.join() is True
-
-
-def test_join_waits_for_what_is_left_by_one_that_is_not_immediate() -> None:
-    jobs: Any = JoinableQueue()
-    jobs.put(1)
-    jobs.shutdown()
-    assert jobs.join(0.01) is False
-    assert jobs.get() == 1
-    jobs.task_done()
-    assert jobs.join() is True
-
-
-def test_the_dead_are_missed_after_shutdown(shoal_context: Any) -> None:
-    jobs = shoal_context.JoinableQueue()
-    jobs.put_many(range(5))
-    run(shoal_context, targets.take_and_leave, jobs, 2)
-    jobs.shutdown(immediate=True)
-    with pytest.raises(shoal.ConsumerDiedError) as caught:
-        jobs.join()
-    assert caught.value.items == 2
-    jobs.task_done()
-    jobs.task_done()
-    assert jobs.join() is True
 
 
 # ---------------------------------------------------------------- death

@@ -17,6 +17,7 @@ struct QueueBase::Freight::State {
   ByteBuffer buffer;
   std::vector<Slice> slices;
   ring::Lent content;  // what was received in an extent
+  std::vector<ring::Slice> taken;
   shm::Shipment shipment;
   std::optional<shm::Shipment::Scope> scope;
   bool of_thread = false;

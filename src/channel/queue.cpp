@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <shoal/error.hpp>
+#include <shoal/numbers.hpp>
 #include <shoal/queue.hpp>
 #include <utility>
 #include <vector>
@@ -28,9 +29,12 @@ std::uint64_t limit_of(std::ptrdiff_t maxsize) {
   return maxsize <= 0 ? 0 : static_cast<std::uint64_t>(maxsize);
 }
 
-std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool joinable) {
-  const ring::Options made{
-      .max_items = limit_of(options.maxsize), .joinable = joinable, .max_bytes = options.max_bytes};
+std::shared_ptr<channel::QueueCore> make_core(const QueueOptions& options, bool joinable,
+                                              const detail::ItemType& item) {
+  const ring::Options made{.max_items = limit_of(options.maxsize),
+                           .joinable = joinable,
+                           .max_bytes = options.max_bytes,
+                           .item = {item.name, item.size}};
   return options.name.empty() ? channel::QueueCore::create(made)
                               : channel::QueueCore::create(made, options.name);
 }
@@ -51,16 +55,16 @@ void check_text(std::span<const std::byte> text) {
 
 }  // namespace
 
-QueueBase::QueueBase(const QueueOptions& options, bool joinable)
-    : core_(make_core(options, joinable)) {}
+QueueBase::QueueBase(const QueueOptions& options, bool joinable, const ItemType& item)
+    : core_(make_core(options, joinable, item)) {}
 QueueBase::QueueBase(std::shared_ptr<channel::QueueCore> core) noexcept : core_(std::move(core)) {}
 
 std::shared_ptr<channel::QueueCore> QueueBase::open_core(const std::string& name) {
   return channel::QueueCore::open(name);
 }
 std::shared_ptr<channel::QueueCore> QueueBase::attach_core(std::span<const int> descriptors,
-                                                           bool joinable) {
-  return channel::QueueCore::attach(descriptors, joinable);
+                                                           bool joinable, const ItemType& item) {
+  return channel::QueueCore::attach(descriptors, joinable, {item.name, item.size});
 }
 void QueueBase::unlink(const std::string& name) { channel::QueueCore::unlink(name); }
 
@@ -76,6 +80,12 @@ bool QueueBase::send(Freight& pickled, Nanoseconds timeout) const {
   ring::Parcel parcel{fds};
   const std::array parts{std::as_bytes(std::span(&parcel.number, 1)), bytes};
   return core_->ring().put(parts, ring::Encoding::kParcel, deadline_of(timeout), &parcel);
+}
+
+bool QueueBase::send_span(std::uint64_t type, std::span<const std::byte> numbers,
+                          Nanoseconds timeout) const {
+  const std::array parts{std::as_bytes(std::span(&type, 1)), numbers};
+  return core_->ring().put(parts, ring::Encoding::kNumbers, deadline_of(timeout));
 }
 
 bool QueueBase::send_content(Kind kind, std::span<const std::byte> content,
@@ -133,7 +143,7 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
     break;
   }
   bytes = received(into, record, raw);
-  check_form(raw, bytes.size());
+  check_form(raw, bytes);
   const auto found = content_in(kind, bytes, raw);
   if (!found) return Came::kOther;
   const auto content = vessel.resize(vessel.object, found->size());
@@ -180,7 +190,8 @@ bool QueueBase::send_many(Freight& pickled, Nanoseconds timeout, std::size_t& se
   items.reserve(slices.size());
   for (const Slice& slice : slices) {
     parts.push_back(bytes.subspan(slice.offset, slice.size));
-    items.push_back({.payload = {&parts.back(), 1}});
+    items.push_back(
+        {.payload = {&parts.back(), 1}, .encoding = static_cast<ring::Encoding>(slice.raw)});
   }
   return core_->ring().put_many(items, deadline_of(timeout), sent);
 }
@@ -213,7 +224,7 @@ std::optional<std::span<const std::byte>> QueueBase::receive(Freight& into, Raw&
   const auto bytes = receive_by(into, raw, [&](const ring::Room& room, ring::Record& record) {
     return core_->ring().get(room, record, deadline);
   });
-  if (bytes) check_form(raw, bytes->size());
+  if (bytes) check_form(raw, *bytes);
   return bytes;
 }
 
@@ -250,10 +261,12 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
   auto& slices = into.state_->slices;
   ByteBuffer& buffer = into.state_->buffer;
   buffer.resize_uninitialized(std::max(buffer.capacity(), kLeastRoomForMany));
-  slices.reserve(std::min(most, kMostAtOnce));  // before anything is taken
+  // Before anything is taken, and outside of the queue's lock.
+  slices.reserve(std::min(most, kMostAtOnce));
   const os::Deadline deadline = deadline_of(timeout);
   ring::Ring& ring = core_->ring();
-  std::vector<ring::Slice> taken;
+  auto& taken = into.state_->taken;
+  taken.reserve(std::min(most, kMostAtOnce));
   const std::span room(buffer.data(), buffer.size());
   const auto result = first ? ring.get_many(room, most, taken, deadline)
                             : ring.try_get_many(room, most, taken, kOnce);
@@ -263,17 +276,22 @@ std::size_t QueueBase::receive_many(Freight& into, std::size_t most, bool first,
     });
   }
   if (result != ring::Get::kDone) return 0;
-  for (const auto& slice : taken) {
-    slices.push_back({slice.offset, slice.bytes, static_cast<Raw>(slice.encoding)});
-  }
+  slices.resize(taken.size());
+  std::ranges::transform(taken, slices.begin(), [](const ring::Slice& slice) {
+    return Slice{slice.offset, slice.bytes, static_cast<Raw>(slice.encoding)};
+  });
   return slices.size();
 }
 
-void QueueBase::check_form(Raw raw, std::size_t size) const {
-  const bool is_number = raw != Raw::kPickle && raw != Raw::kBundle;
-  if (is_number && (raw > Raw::kFloat64 || size != 8)) {
-    throw Damaged("an item of unknown form in " + core_->segment().label());
-  }
+// Of what is no pickle and no number.
+void QueueBase::check_other_form(Raw raw, std::span<const std::byte> bytes) const {
+  const bool good = raw == Raw::kBundle || raw == Raw::kBytes ||
+                    (raw == Raw::kNumbers && detail::numbers_in(bytes));
+  if (!good) throw Damaged("an item of unknown form in " + core_->segment().label());
+}
+
+void QueueBase::check_item(const ItemType& item) const {
+  core_->check_item({item.name, item.size});
 }
 
 std::size_t QueueBase::qsize() const { return core_->ring_in_any_state().items(); }

@@ -58,7 +58,8 @@ std::shared_ptr<QueueCore> QueueCore::attach(os::Fd&& file, os::Fd in, os::Fd ou
   return std::make_shared<QueueCore>(std::move(segment));
 }
 
-std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors, bool joinable) {
+std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors, bool joinable,
+                                             const ring::ItemType& item) {
   if (descriptors.size() != 1 && descriptors.size() != 3) {
     throw std::invalid_argument("a queue is attached by one descriptor or by three, not by " +
                                 std::to_string(descriptors.size()));
@@ -70,7 +71,11 @@ std::shared_ptr<QueueCore> QueueCore::attach(std::span<const int> descriptors, b
     }
   }
   // By a second descriptor: the first stays the caller's where this fails.
-  if (joinable) attach(os::duplicate(descriptors[0], "a queue"))->check_joinable();
+  if (joinable || item.size != 0) {
+    const auto core = attach(os::duplicate(descriptors[0], "a queue"));
+    if (joinable) core->check_joinable();
+    core->check_item(item);
+  }
   os::Fd file(descriptors[0]);
   try {
     auto core = attach(std::move(file));
@@ -101,6 +106,14 @@ void QueueCore::check_joinable() const {
   if (ring_.joinable()) return;
   throw WrongKind(segment().label() +
                   " is not joinable: it was made as a Queue, not as a JoinableQueue");
+}
+
+void QueueCore::check_item(const ring::ItemType& item) const {
+  if (item.size == 0 || ring::says(ring_.item(), item)) return;
+  shm::ItemWords wanted{};
+  ring::note(wanted, item);
+  throw WrongKind(segment().label() + " was made for items of " + ring::described(ring_.item()) +
+                  ", not of " + ring::described(wanted));
 }
 
 void QueueCore::unlink(const std::string& name) { shm::Segment::unlink(kKind, name); }

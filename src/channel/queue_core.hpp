@@ -28,13 +28,17 @@ class QueueCore {
   /// The same with the two of its hold.
   static std::shared_ptr<QueueCore> attach(os::Fd&& file, os::Fd in, os::Fd out);
   /// The same for bare descriptors: the segment's, and the two of the hold, if any. Throws
-  /// std::invalid_argument, and WrongKind where a `joinable` one is wanted and this is none.
-  static std::shared_ptr<QueueCore> attach(std::span<const int> descriptors, bool joinable = false);
+  /// std::invalid_argument, and WrongKind where a `joinable` one is wanted and this is none, or one
+  /// of an `item` that this has not.
+  static std::shared_ptr<QueueCore> attach(std::span<const int> descriptors, bool joinable = false,
+                                           const ring::ItemType& item = {});
   /// What attach() takes, borrowed.
   [[nodiscard]] std::vector<int> descriptors() const;
   static void unlink(const std::string& name);
   /// Throws WrongKind where items of this queue are not to be ended.
   void check_joinable() const;
+  /// Throws WrongKind where its items are not of that type.
+  void check_item(const ring::ItemType& item) const;
 
   explicit QueueCore(std::shared_ptr<shm::Segment> segment);
 

@@ -1,6 +1,7 @@
 #include "channel/view.hpp"
 
 #include <algorithm>
+#include <shoal/numbers.hpp>
 #include <shoal/pickle.hpp>
 
 #include "pickle/bundle.hpp"
@@ -34,6 +35,12 @@ std::optional<std::span<std::byte>> ViewCore::content() const {
     const auto scalar = pickle::scan_scalar(all);
     if (!scalar || scalar->kind != Kind::bytes) return std::nullopt;
     found = scalar->bytes;
+  } else if (record_.encoding == ring::Encoding::kNumbers) {
+    const auto numbers = detail::numbers_in(all);
+    if (!numbers) return std::nullopt;
+    found = numbers->bytes;
+  } else if (record_.encoding == ring::Encoding::kBytes) {
+    found = all;
   } else {
     return std::nullopt;
   }

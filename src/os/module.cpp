@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <span>
+
+#include "os/demangle.hpp"
 
 namespace shoal::os {
 namespace {
@@ -106,12 +106,7 @@ Found find_address(const BuildId& build_id, std::uint64_t offset, const void*& a
   return found;
 }
 
-std::string type_name(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(
-      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
-  return status == 0 ? name.get() : type.name();
-}
+std::string type_name(const std::type_info& type) { return demangled(type.name()); }
 
 const std::type_info* current_exception_type() noexcept {
   return abi::__cxa_current_exception_type();

@@ -11,9 +11,22 @@ namespace {
 
 // How much is put, or taken, under one hold: others wait meanwhile.
 constexpr std::uint64_t kMostAtOnce = 64UL * 1024;
+// And how much is put by one store: consumers wait meanwhile, too.
+constexpr std::uint64_t kMostInRun = 8UL * 1024;
 
 constexpr std::uint64_t in_whole_units(std::uint64_t bytes) noexcept {
   return (bytes + kUnit - 1) / kUnit * kUnit;
+}
+
+void copy_in(Parts payload, std::byte* place) noexcept {
+  for (const auto& part : payload) {
+    if (part.size() == kUnit) {
+      std::memcpy(place, part.data(), kUnit);  // a size that is known is faster
+    } else if (!part.empty()) {
+      std::memcpy(place, part.data(), part.size());
+    }
+    place += part.size();
+  }
 }
 
 // Also where an exception ends it.
@@ -80,20 +93,78 @@ Put Ring::try_put_many(std::span<const Item> items, const Patience& patience, st
     if (!lock) return Put::kBusy;
     if (lock.from_dead()) repair();
     std::uint64_t sum = 0;
-    for (const Item& item : items) {
-      const std::uint64_t bytes = size_of(item.payload);
-      sum += bytes + kUnit;
-      // The others wait meanwhile, and an item that has to be checked comes by itself.
-      const bool to_check = item.parcel != nullptr || max_bytes_ != 0;
-      if (done != before && (sum > kMostAtOnce || to_check)) break;
-      result =
-          append({item.payload, Header::record(bytes, item.encoding), item.parcel}, patience.room);
-      if (result != Put::kDone) break;
-      ++done;
+    while (!items.empty() && sum <= kMostAtOnce) {
+      Run run = append_run(items);
+      if (run.items == 0) {
+        const Item& item = items.front();
+        // One that has to be checked comes by itself.
+        const bool to_check = item.parcel != nullptr || max_bytes_ != 0;
+        if (done != before && to_check) break;
+        const Header header = Header::record(size_of(item.payload), item.encoding);
+        result = append({item.payload, header, item.parcel}, patience.room);
+        if (result != Put::kDone) break;
+        run = {1, header.units()};
+      }
+      sum += run.units * kUnit;
+      items = items.subspan(run.items);
+      done += run.items;
     }
   }
   lower_what_others_could_not();
   return result;
+}
+
+// As many of the first as find room without a link, by one store. None where that is less than two,
+// or where each is to be looked at by itself.
+Ring::Run Ring::append_run(std::span<const Item> items) {
+  if (items.size() < 2 || max_bytes_ != 0 || shut() != Shut::kNo) return {};
+  repair_if_needed();
+  const Position tail = this->tail();
+  const std::uint64_t most_units = std::min(run_of_units(tail), kMostInRun / kUnit);
+  const std::uint64_t most_items = std::min<std::uint64_t>(items.size(), run_of_items(tail));
+  // Behind the zero header at the tail nobody looks.
+  std::byte* const first = segment_->at(tail.unit() * kUnit, (most_units + 1) * kUnit);
+  Run run;
+  Header commit(0);
+  for (const Item& item : items.first(most_items)) {
+    const Header header = Header::record(size_of(item.payload), item.encoding);
+    if (item.parcel != nullptr || header.units() > most_units - run.units) break;
+    std::byte* const record = first + run.units * kUnit;
+    if (run.items == 0) {
+      commit = header;
+    } else {
+      reinterpret_cast<shm::Word*>(record)->store(header.word(), std::memory_order_relaxed);
+    }
+    copy_in(item.payload, record + kUnit);
+    run.units += header.units();
+    ++run.items;
+  }
+  if (run.items < 2) return {};
+  reinterpret_cast<shm::Word*>(first + run.units * kUnit)->store(0, std::memory_order_relaxed);
+  if (signal() == Signal::kLowered) [[unlikely]]
+    raise_signal();
+  // The commit of all. Pairs with the acquiring load of the header in take_many() and has_item().
+  reinterpret_cast<shm::Word*>(first)->store(commit.word(), std::memory_order_release);
+  move_tail(tail.past(run.units, run.items), 0);
+  return run;
+}
+
+// Units behind the tail that are free, but for the zero header at their end. The unit before the
+// head stays free, too.
+std::uint64_t Ring::run_of_units(Position tail) {
+  const Block block = block_of(tail.unit());
+  const std::uint64_t head_unit = Position(words_.seen_head.load(std::memory_order_relaxed)).unit();
+  const bool ahead = block.holds(head_unit) && head_unit > tail.unit();
+  return (ahead ? head_unit : block.end) - tail.unit() - 1;
+}
+
+// Items that max_items, or the most that can be counted, leaves room for; as last seen.
+std::uint64_t Ring::run_of_items(Position tail) {
+  const bool countless = words_.max_items == 0 || words_.max_items > kMostItems;
+  const std::uint64_t most = countless ? kMostItems : words_.max_items;
+  const std::uint64_t count =
+      items_between(Position(words_.seen_head.load(std::memory_order_relaxed)), tail);
+  return count < most ? most - count : 0;
 }
 
 Get Ring::get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
@@ -105,6 +176,8 @@ Get Ring::get_many(std::span<std::byte> room, std::size_t most, std::vector<Slic
 Get Ring::try_get_many(std::span<std::byte> room, std::size_t most, std::vector<Slice>& slices,
                        const Patience& patience) {
   slices.clear();
+  if (hands_) [[unlikely]]
+    return look_for_batch(patience);
   Get result = look(patience);
   if (result != Get::kDone) return result;
   {
@@ -126,8 +199,11 @@ Get Ring::take_many(std::span<std::byte> room, std::size_t most, std::vector<Sli
   std::uint64_t used = 0;
   std::uint64_t bytes = 0;
   for (; slices.size() < most && used < kMostAtOnce;) {
-    if (!follow_links(head)) break;
-    const Header header(header_at(head.unit()).load(std::memory_order_acquire));
+    Header header(header_at(head.unit()).load(std::memory_order_acquire));
+    if (header.kind() != Header::Kind::kRecord) {
+      if (!follow_links(head)) break;
+      header = Header(header_at(head.unit()).load(std::memory_order_acquire));
+    }
     if (is_parcel(header.encoding()) || header.is_far()) {
       if (slices.empty()) return Get::kAlone;
       break;

@@ -24,7 +24,7 @@ void Ring::shut(bool at_once) {
   shm::Parking(words_.not_full).notify_all();
   if (at_once) drop_all({.deadline = os::Deadline::now()});
   shm::Parking(words_.not_empty).notify_all();
-  if (tally_) shm::Parking(tally_.all_ended()).notify_all();
+  if (joinable()) shm::Parking(ends_->all_ended).notify_all();
 }
 
 // By who shut it, and by who finds it shut: that one may have died in the middle. Where the lock is
@@ -33,8 +33,9 @@ void Ring::drop_all(const Patience& patience) {
   while (has_item()) {
     if (!drop_some(patience)) return;
   }
-  give_back_if_drained();
-  if (tally_ && unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
+  if (hands_) drop_left(patience);
+  give_back();
+  if (joinable()) tell_who_joins();
 }
 
 // In two steps where items are to be ended: killed in between, they seem to be in this process's
@@ -74,12 +75,25 @@ bool Ring::drop_some(const Patience& patience) {
 
 // ------------------------------------------------------------------ items that are to be ended
 
+bool Ring::has_unfinished() const {
+  if (!hands_) return unfinished() != 0;
+  // In this order: who takes an item has it in hand before the head moves.
+  const Position from = head();
+  const Position to(words_.tail.load(std::memory_order_acquire));
+  return items_between(from, to) != 0 || hands_.any();
+}
+
+void Ring::tell_who_joins() {
+  if (!has_unfinished()) shm::Parking(ends_->all_ended).notify_all();
+}
+
 std::uint64_t Ring::unfinished() const noexcept {
   const Position ended(0, tally_.ended());
   return items_between(ended, Position(words_.tail.load(std::memory_order_acquire)));
 }
 
 void Ring::end_item() {
+  if (hands_) return end_in_hand();
   for (bool counted = false;; counted = true) {
     {
       const ConsumerGuard lock(*this, {});
@@ -97,7 +111,7 @@ void Ring::end_item() {
     const LockGuard producers(*this, words_.producers, {});
     if (producers.from_dead()) repair();
   }
-  if (unfinished() == 0) shm::Parking(tally_.all_ended()).notify_all();
+  tell_who_joins();
   lower_what_others_could_not();
 }
 
@@ -123,13 +137,14 @@ void Ring::throw_lost(const Tally::Lost& lost) const {
 }
 
 bool Ring::all_ended() {
-  if (unfinished() != 0) return false;
+  if (has_unfinished()) return false;
   count_for_dead_producer();
-  return unfinished() == 0;
+  return !has_unfinished();
 }
 
 bool Ring::join(os::Deadline deadline) {
   static_cast<void>(segment_->user());
+  if (hands_) return join_with_redelivery(deadline);
   for (;;) {
     if (all_ended()) return true;
     if (shut() == Shut::kForAll) drop_all({.deadline = deadline});
@@ -142,7 +157,7 @@ bool Ring::join(os::Deadline deadline) {
     };
     const auto rescue = [&] { return this->lost(deadline).items != 0; };
     const auto outcome =
-        shm::Parking(tally_.all_ended()).wait(bounds_, deadline, join_spin_, ready, rescue);
+        shm::Parking(ends_->all_ended).wait(bounds_, deadline, join_spin_, ready, rescue);
     if (outcome == shm::Slept::kTimedOut) return all_ended();
   }
 }

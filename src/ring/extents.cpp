@@ -38,6 +38,18 @@ shm::Extent& Extents::operator[](std::size_t index) const {
   return reinterpret_cast<shm::Extent*>(table)[index];
 }
 
+std::span<shm::Extent> Extents::used() const {
+  const std::size_t count = this->count();
+  if (count == 0) return {};
+  return {&(*this)[0], count};
+}
+
+std::size_t Extents::in_use() const {
+  const auto used = this->used();
+  return static_cast<std::size_t>(std::ranges::count_if(
+      used, [](const shm::Extent& extent) { return extent.owner.load(kRelaxed) != 0; }));
+}
+
 // The smallest that will do. Who frees one meanwhile is not waited for.
 std::size_t Extents::take_free(std::uint64_t bytes, os::TaskWord self) {
   std::size_t best = kNone;
@@ -53,6 +65,7 @@ std::size_t Extents::take_free(std::uint64_t bytes, os::TaskWord self) {
   if (best == kNone) return kNone;
   auto& extent = (*this)[best];
   extent.item.store(0, kRelaxed);
+  extent.hand.store(0, kRelaxed);
   extent.owner.store(self, kRelease);
   return best;
 }
@@ -75,6 +88,7 @@ void Extents::enter(std::size_t index, const Area& area, os::TaskWord self) {
   extent.size.store(area.size() | kWithoutMemory, kRelaxed);
   extent.offset.store(area.begin, kRelaxed);
   extent.item.store(0, kRelaxed);
+  extent.hand.store(0, kRelaxed);
   extent.owner.store(self, kRelease);
 }
 

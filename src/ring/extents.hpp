@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "os/task.hpp"
 #include "ring/record.hpp"
@@ -35,7 +36,8 @@ struct Area {
 ///  * between commit and taking: it is the item's;
 ///  * after it became its owner, before the head moved: it is still the item's, for the next;
 ///  * after the head moved: it is free, and its item was in that process's hand.
-/// Who looks for these (sweep() of the ring) frees each by one compare-and-swap.
+/// Who looks for these (sweep() of the ring) frees each by one compare-and-swap. An extent whose
+/// item is in hand and is to be delivered again stays, whoever is dead: hands.hpp.
 class Extents {
  public:
   Extents(shm::Segment& segment, shm::RingWords& words, std::uint64_t offset) noexcept
@@ -49,6 +51,9 @@ class Extents {
   /// Entries that were ever used; a damaged count is none.
   [[nodiscard]] std::size_t count() const noexcept;
   [[nodiscard]] shm::Extent& operator[](std::size_t index) const;
+  [[nodiscard]] std::span<shm::Extent> used() const;
+  /// How many have an owner, alive or dead.
+  [[nodiscard]] std::size_t in_use() const;
 
   // Under the producers' lock.
 

@@ -30,7 +30,7 @@ bool Lent::is_ours() const noexcept {
 bool Ring::put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::Deadline deadline) {
   check(bytes, nullptr);
   Lent lent;
-  bool far = true;
+  bool far = extents_to_spare();
   return put_until(deadline, bytes, [&](const Patience& patience) {
     if (far && !lent) {
       if (shut() != Shut::kNo) return Put::kShut;
@@ -74,9 +74,13 @@ Put Ring::try_put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding,
 
 // ------------------------------------------------------------------ lend
 
+// Where small items need one to be taken, those who put leave them half of all.
+bool Ring::extents_to_spare() const { return !hands_ || extents_.in_use() < shm::kExtents / 2; }
+
 bool Ring::lend(std::uint64_t bytes, os::Deadline deadline, Lent& lent) {
   check(bytes, nullptr);
   if (shut() != Shut::kNo) throw_shut();
+  if (!extents_to_spare()) return false;
   return lend(bytes, {.deadline = deadline}, lent) == Lending::kDone;
 }
 
@@ -159,6 +163,7 @@ void Ring::sweep() {
       continue;
     }
     dead = owner;
+    if (hands_ && extent.hand.load(std::memory_order_acquire) != 0) continue;
     extent.owner.compare_exchange_strong(owner, 0, std::memory_order_acq_rel);
   }
 }

@@ -13,8 +13,10 @@ enum class Encoding : std::uint8_t {
   kUint64 = 2,   ///< 8 bytes, little-endian
   kFloat64 = 3,  ///< 8 bytes, IEEE 754 binary64, little-endian
   kParcel = 4,  ///< a pickle behind its parcel number (8 bytes), by which its descriptors are found
-  kBundle = 8,  ///< a pickle with its out-of-band buffers (pickle/bundle.hpp)
-  kParcelBundle = 9,  ///< a bundle behind its parcel number
+  kNumbers = 5,  ///< numbers, little-endian, behind 8 bytes that say of which type (numbers.hpp)
+  kBytes = 6,    ///< bytes as they are
+  kBundle = 7,   ///< a pickle with its out-of-band buffers (pickle/bundle.hpp)
+  kParcelBundle = 8,  ///< a bundle behind its parcel number
 };
 constexpr bool is_parcel(Encoding encoding) noexcept {
   return encoding == Encoding::kParcel || encoding == Encoding::kParcelBundle;
@@ -36,8 +38,9 @@ class Position {
   [[nodiscard]] constexpr std::uint64_t unit() const noexcept { return word_ & kUnitMask; }
   [[nodiscard]] constexpr std::uint64_t items() const noexcept { return word_ >> kUnitBits; }
   [[nodiscard]] constexpr Position at(std::uint64_t unit) const noexcept { return {unit, items()}; }
-  [[nodiscard]] constexpr Position past(std::uint64_t units) const noexcept {
-    return {unit() + units, items() + 1};
+  [[nodiscard]] constexpr Position past(std::uint64_t units,
+                                        std::uint64_t items = 1) const noexcept {
+    return {unit() + units, this->items() + items};
   }
   bool operator==(const Position&) const = default;
 

@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::uint64_t kFirstBlock = 64 * 1024;
 
+// RingWords::joinable where items are delivered again.
+constexpr std::uint32_t kRedelivers = 2;
+
 constexpr std::uint64_t kTally = shm::kHeaderRoom + sizeof(shm::RingWords);
 static_assert(kTally % shm::kLine == 0);
 
@@ -35,6 +38,8 @@ shm::TallyWords* tally_of(shm::Segment& segment) {
 // wake it when half is free, as a sleep costs what two thousand records do.
 constexpr auto kBusy = std::chrono::microseconds(100);
 
+}  // namespace
+
 void copy_out(std::span<const std::byte> payload, const Room& room) noexcept {
   if (payload.size() == kUnit && room.first.size() >= kUnit) {
     std::memcpy(room.first.data(), payload.data(), kUnit);  // a size that is known is faster
@@ -46,19 +51,18 @@ void copy_out(std::span<const std::byte> payload, const Room& room) noexcept {
   if (in_second != 0) std::memcpy(room.second.data(), payload.data() + in_first, in_second);
 }
 
-}  // namespace
-
 std::size_t Ring::segment_size(const Options& options) noexcept {
-  return first_block_offset(options.joinable) + kFirstBlock;
+  return first_block_offset(options.joinable || options.redeliver) + kFirstBlock;
 }
 
 void Ring::initialise(std::byte* base, const Options& options) noexcept {
   auto& words = *reinterpret_cast<shm::RingWords*>(base + shm::kHeaderRoom);
-  const std::uint64_t block = first_block_offset(options.joinable);
+  const std::uint64_t block = first_block_offset(options.joinable || options.redeliver);
   const Position start(block / kUnit, 0);
   words.max_items = options.max_items;
   words.max_bytes = options.max_bytes;
-  words.joinable = options.joinable ? 1 : 0;
+  words.joinable = options.redeliver ? kRedelivers : options.joinable ? 1 : 0;
+  note(words.item, options.item);
   words.tail = start.word();
   words.head = start.word();
   words.seen_head = start.word();
@@ -74,7 +78,9 @@ Ring::Ring(std::shared_ptr<shm::Segment> segment)
       hold_(*segment_),
       words_(segment_->content<shm::RingWords>()),
       extents_(*segment_, words_, segment_size({.joinable = words_.joinable != 0})),
-      tally_(tally_of(*segment_)),
+      ends_(tally_of(*segment_)),
+      tally_(words_.joinable == kRedelivers ? nullptr : ends_),
+      hands_(extents_, words_.joinable == kRedelivers ? ends_ : nullptr),
       put_(words_.put),
       taken_(words_.taken),
       max_bytes_(words_.max_bytes),
@@ -112,7 +118,15 @@ void Ring::check(std::uint64_t bytes, const Parcel* parcel) const {
                                 segment_->label() + ": its limit is max_bytes, " +
                                 std::to_string(max_bytes_));
   }
-  if (parcel != nullptr) hold_.check(parcel->fds);
+  if (parcel == nullptr) [[likely]]
+    return;
+  if (hands_) {
+    throw std::invalid_argument("an item with handles among it cannot be put into " +
+                                segment_->label() +
+                                ", whose items are delivered again where a consumer dies: handles "
+                                "are delivered once");
+  }
+  hold_.check(parcel->fds);
 }
 
 bool Ring::put(Parts payload, Encoding encoding, os::Deadline deadline, Parcel* parcel) {
@@ -205,6 +219,8 @@ void Ring::write(Position tail, const Entry& entry) {
 
 Get Ring::try_get(const Room& room, Record& record, const Patience& patience) {
   if (record.content) record.content = Lent();
+  if (hands_) [[unlikely]]
+    return try_get_into_hand(room, record, patience);
   Get result = look(patience);
   if (result != Get::kDone) return result;
   {
@@ -235,7 +251,10 @@ Get Ring::look(const Patience& patience) {
   static_cast<void>(segment_->user());  // as the lock does otherwise: not even an empty one waits
   switch (shut()) {
     case Shut::kForAll: drop_all(patience); return Get::kShut;
-    case Shut::kForPuts: return has_item() ? Get::kDone : Get::kShut;  // what came before that
+    case Shut::kForPuts:
+      if (has_item()) return Get::kDone;  // what came before that
+      give_back();
+      return Get::kShut;
     case Shut::kNo: break;
   }
   if (signal() != Signal::kUnasked) [[unlikely]]
@@ -410,10 +429,12 @@ bool Ring::full() {
   return too_much(1);
 }
 
-// Its last item may be committed and not counted.
+// Its last items may be committed and not counted: then the header at the tail is not zero. That is
+// so for an instant of each put, too, and whether a producer lives takes microseconds to learn.
 void Ring::count_for_dead_producer() {
   const os::TaskWord owner = words_.producers.owner.load(std::memory_order_acquire);
-  if (owner == 0 || !os::is_dead(owner)) return;
+  if (owner == 0) return;
+  if (header_at(tail().unit()).load(std::memory_order_relaxed) == 0 || !os::is_dead(owner)) return;
   const LockGuard lock(*this, words_.producers, {.deadline = os::Deadline::now()});
   if (lock.from_dead()) repair();
 }

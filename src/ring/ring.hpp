@@ -26,16 +26,19 @@
 //  * a lock's owner: sync/owner_lock.hpp.
 //  * descriptors beside an item: ring/hold.hpp.
 //  * who counts what it took: ring/tally.hpp; the bytes in it: ring/volume.hpp.
+//  * what the dead had in hand and is delivered again: ring/hands.hpp, redelivery.cpp.
 //  * who gives memory back: giving_back.cpp.
 //  * large items and what is written or read in place, outside of the blocks: extents.hpp. Such a
 //    record names its extent and is committed and taken like any other.
-//  * in a batch each item is put by itself; those of a batch that is taken are taken by one store.
+//  * in a batch those that stand one after another are put by one store, of the first one's header,
+//    and those that are taken are taken by one store. Killed between the former and the tail's, all
+//    of them are there, as the walk finds.
 //  * who shuts the ring, before the store of `shut`: it is open. After it: the bounded waits find
 //    it shut, and who comes next drops what is still to be dropped.
 //  * the signal for who waits by a descriptor is raised before the commit that it tells of, and
 //    lowered under both locks after the ring was seen empty: killed anywhere in between, it may be
 //    raised in vain until the next look, and is never missing.
-// A consumer has nothing to repair but the tally: the head is one word.
+// A consumer has nothing to repair but the tally, or the hands: the head is one word.
 #pragma once
 
 #include <array>
@@ -44,13 +47,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "os/clock.hpp"
 #include "ring/extents.hpp"
+#include "ring/hands.hpp"
 #include "ring/hold.hpp"
+#include "ring/item_type.hpp"
 #include "ring/record.hpp"
 #include "ring/tally.hpp"
 #include "ring/volume.hpp"
@@ -86,7 +92,8 @@ enum class Get : std::uint8_t {
   kDone,
   kEmpty,
   kTooSmall,  ///< Record::bytes says how much room the next item needs; it was not taken
-  kAlone,     ///< the next item carries descriptors, or is far: it cannot be taken in a batch
+  kAlone,     ///< the next item cannot be taken in a batch: it carries descriptors, is far, or will
+              ///< be delivered again
   kShut,      ///< empty, and nothing can come any more
   kBusy,      ///< another holds the lock, and it was not to be waited for any longer
 };
@@ -156,9 +163,10 @@ class Lent {
 struct Record {
   std::uint64_t bytes = 0;
   Encoding encoding = Encoding::kPickle;
-  std::uint64_t number = 0;  ///< of the item in the queue, from 0, modulo 2^28
-  std::vector<os::Fd> fds;   ///< of a parcel
-  Lent content;              ///< where Room::in_place says so: the payload, instead of in the room
+  std::uint64_t number = 0;      ///< of the item in the queue, from 0, modulo 2^28
+  std::uint32_t deliveries = 1;  ///< how often it was delivered, with this time
+  std::vector<os::Fd> fds;       ///< of a parcel
+  Lent content;  ///< where Room::in_place says so: the payload, instead of in the room
   /// With kTooSmall: how the payload begins (as much as there is), so that the caller can choose
   /// where it should go.
   std::array<std::byte, 16> start{};
@@ -177,6 +185,9 @@ struct Room {
   /// What stands in an extent is not copied, but stays there for the caller: Record::content.
   bool in_place = false;
 };
+
+/// Where there is room for it.
+void copy_out(std::span<const std::byte> payload, const Room& room) noexcept;
 
 /// One of a batch that is to be put.
 struct Item {
@@ -204,6 +215,10 @@ struct Options {
   std::uint64_t max_items = 0;  ///< 0: no limit
   bool joinable = false;        ///< what is taken is to be ended, and can be waited for
   std::uint64_t max_bytes = 0;  ///< of all payloads in it; 0: no limit
+  /// Joinable, and what the dead had taken and not ended is delivered again. No item carries
+  /// descriptors then.
+  bool redeliver = false;
+  ItemType item = {};  ///< what all items are to be
 };
 
 /// One process's view of a ring, shared by its threads. Each call throws WrongNamespace in a
@@ -228,14 +243,17 @@ class Ring {
   bool put_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done);
 
   /// Memory for at least so many bytes, to be written and then put. False where the deadline passed
-  /// before the lock was free, or where all extents are in use. Throws OutOfMemory.
+  /// before the lock was free, or where all extents are in use (with redelivery: half of them).
+  /// Throws OutOfMemory.
   bool lend(std::uint64_t bytes, os::Deadline deadline, Lent& lent);
   /// The first `bytes` of it as an item; otherwise as put(). It is the caller's no longer where
   /// that returns true, else it still is. Throws std::logic_error where it is not this process's.
   bool put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, os::Deadline deadline);
 
   /// Takes the oldest item into `room`. Throws Damaged, Interrupted, and std::invalid_argument
-  /// where it carries descriptors and there is no hold; never after it was taken.
+  /// where it carries descriptors and there is no hold; never after it was taken. With redelivery
+  /// what the dead had goes first, it is always copied, and OutOfMemory says that too many are in
+  /// hand.
   Get try_get(const Room& room, Record& record, const Patience& patience);
   /// The same, waiting until `deadline` while it is empty. Throws ShutDown.
   Get get(const Room& room, Record& record, os::Deadline deadline);
@@ -261,11 +279,14 @@ class Ring {
   int signal_descriptor();
 
   /// True where items are to be ended.
-  [[nodiscard]] bool joinable() const noexcept { return static_cast<bool>(tally_); }
-  /// Ends an item that was taken. Throws NotHeldError where all are ended.
+  [[nodiscard]] bool joinable() const noexcept { return ends_ != nullptr; }
+  /// True where, besides, what the dead had in hand is delivered again.
+  [[nodiscard]] bool redelivers() const noexcept { return static_cast<bool>(hands_); }
+  /// Ends an item that was taken. Throws NotHeldError where all are ended; with redelivery, where
+  /// this process has none in hand.
   void end_item();
-  /// Waits until all that was put is ended: false where the deadline passed. Throws ConsumerDied
-  /// where that cannot be any more.
+  /// Waits until all that was put is ended: false where the deadline passed. Without redelivery it
+  /// throws ConsumerDied where that cannot be any more.
   bool join(os::Deadline deadline);
 
   /// Items in it: exact for what has returned, also after any death.
@@ -277,6 +298,7 @@ class Ring {
   [[nodiscard]] bool full();
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
   [[nodiscard]] std::uint64_t max_bytes() const noexcept { return max_bytes_; }
+  [[nodiscard]] const shm::ItemWords& item() const noexcept { return words_.item; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
   [[nodiscard]] const Hold& hold() const noexcept { return hold_; }
 
@@ -340,19 +362,54 @@ class Ring {
   void move_tail(Position to, std::uint64_t bytes) noexcept;
   bool put_near_many(std::span<const Item> items, os::Deadline deadline, std::size_t& done);
   Put try_put_many(std::span<const Item> items, const Patience& patience, std::size_t& done);
+  struct Run {
+    std::size_t items = 0;
+    std::uint64_t units = 0;
+  };
+  Run append_run(std::span<const Item> items);
+  [[nodiscard]] std::uint64_t run_of_units(Position tail);
+  [[nodiscard]] std::uint64_t run_of_items(Position tail);
 
   // Extents.
   Put try_put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, const Patience& patience);
   bool put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::Deadline deadline);
   enum class Lending : std::uint8_t { kDone, kBusy, kNone };
   Lending lend(std::uint64_t bytes, const Patience& patience, Lent& lent);
+  [[nodiscard]] bool extents_to_spare() const;
   std::size_t find_extent(std::uint64_t bytes, bool& fresh);
   std::size_t enter_extent(std::uint64_t bytes);
   bool replace_a_free_one();
   void sweep();
   void take_back(std::size_t index) noexcept;
 
+  // Items in hand that are to be delivered again (redelivery.cpp).
+  Get try_get_into_hand(const Room& room, Record& record, const Patience& patience);
+  [[nodiscard]] Get look_for_any(const Patience& patience, std::optional<Hands::Left>& left);
+  struct InHand {
+    std::size_t index = Extents::kNone;
+    std::span<const std::byte> content;
+  };
+  [[nodiscard]] std::uint64_t size_of_next() const;
+  std::optional<Get> take_into_hand(const Room& room, Record& record, Lent& lent, bool none_free,
+                                    InHand& item);
+  std::optional<Get> take_over(const Hands::Left& left, const Room& room, Record& record,
+                               InHand& item);
+  bool describe(Header header, const Area& place, const Room& room, Record& record) const;
+  Get look_for_batch(const Patience& patience);
+  [[noreturn]] void throw_all_in_hand() const;
+  void end_in_hand();
+  bool join_with_redelivery(os::Deadline deadline);
+  void drop_left(const Patience& patience);
+  [[nodiscard]] std::optional<Hands::Left> find_left() {
+    return hands_.find_left(segment_->user(), head().items());
+  }
+
   [[nodiscard]] bool has_item() const;
+  // Something to take, or there never will be. The second also looks for the dead.
+  [[nodiscard]] bool has_any() const {
+    return has_item() || shut() != Shut::kNo || (hands_ && hands_.some_left());
+  }
+  [[nodiscard]] bool finds_any() { return has_any() || (hands_ && find_left()); }
   [[nodiscard]] bool has_room(std::uint64_t bytes) const;
   [[nodiscard]] bool half_free() const;
   [[nodiscard]] bool half_empty() const;
@@ -399,6 +456,8 @@ class Ring {
       lower_signal_if_empty();
   }
   void count_for_dead_producer();
+  [[nodiscard]] bool has_unfinished() const;
+  void tell_who_joins();
   [[nodiscard]] std::uint64_t unfinished() const noexcept;
   [[nodiscard]] bool all_ended();
   [[nodiscard]] Tally::Lost lost(os::Deadline deadline);
@@ -422,7 +481,9 @@ class Ring {
   Hold hold_;
   shm::RingWords& words_;
   Extents extents_;
+  shm::TallyWords* ends_;  // of one that is joinable
   Tally tally_;
+  Hands hands_;
   Volume put_;
   Volume taken_;
   std::uint64_t max_bytes_;

@@ -45,7 +45,11 @@ class Ring::ConsumerGuard : public LockGuard {
  public:
   ConsumerGuard(Ring& ring, const Patience& patience)
       : LockGuard(ring, ring.words_.consumers, patience) {
-    if (from_dead() && ring.tally_) ring.tally_.settle(ring.head().items());
+    if (ring.hands_) [[unlikely]] {
+      if (*this) ring.hands_.settle(ring.head().items());
+    } else if (from_dead() && ring.tally_) {
+      ring.tally_.settle(ring.head().items());
+    }
   }
 };
 

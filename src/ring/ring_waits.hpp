@@ -45,10 +45,10 @@ bool Ring::put_until(os::Deadline deadline, const std::uint64_t& bytes, Attempt 
 /// `attempt` returns a Get. kEmpty where the deadline passed.
 template <class Attempt>
 Get Ring::get_until(os::Deadline deadline, Attempt attempt) {
-  const auto ready = [this] { return has_item() || shut() != Shut::kNo; };
-  const auto look = [&] {
-    if (!ready()) give_back();
-    return ready();
+  const auto ready = [this] { return has_any(); };
+  const auto look = [this] {
+    if (!has_any()) give_back();
+    return finds_any();
   };
   shm::PassOn pass_on(words_.not_empty, ready);
   for (;;) {

@@ -10,12 +10,13 @@ namespace shoal::ring {
 
 bool Ring::wait_for_item(os::Deadline deadline) {
   static_cast<void>(segment_->user());
-  const auto ready = [this] { return has_item() || shut() != Shut::kNo; };
+  const auto ready = [this] { return has_any(); };
+  const auto look = [this] { return finds_any(); };
   // Who looks and does not take leaves its wake-up to another.
   shm::PassOn pass_on(words_.not_empty, ready);
-  if (ready()) return true;
+  if (look()) return true;
   const auto outcome =
-      shm::Parking(words_.not_empty).wait(bounds_, deadline, get_spin_, ready, ready);
+      shm::Parking(words_.not_empty).wait(bounds_, deadline, get_spin_, ready, look);
   pass_on.owed = outcome == shm::Slept::kReadyLate;
   if (outcome != shm::Slept::kTimedOut) return true;
   if (signal() != Signal::kUnasked) lower_signal();

@@ -40,7 +40,6 @@ class Tally {
   [[nodiscard]] std::uint64_t ended() const noexcept {
     return words_->ended.load(std::memory_order_acquire);
   }
-  [[nodiscard]] shm::ParkingWords& all_ended() const noexcept { return words_->all_ended; }
 
   /// What will never be ended by who took it.
   struct Lost {

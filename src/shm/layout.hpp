@@ -99,6 +99,13 @@ struct VolumeWords {
   std::array<Word, 2> bytes;
 };
 
+/// What all items are, where they travel as the bytes of one C++ type (ring/item_type.hpp). Fixed.
+struct ItemWords {
+  std::uint64_t size;          ///< bytes of each; 0: items of any type
+  std::array<char, 120> name;  ///< of the type, ended by a zero byte
+};
+static_assert(sizeof(ItemWords) == kLine);
+
 /// The words belong to ring::Ring (ring.hpp). No line that is polled holds a lock.
 struct RingWords {
   alignas(kLine) Word seen_head;  ///< the head as a producer last read it; under `producers`
@@ -117,16 +124,18 @@ struct RingWords {
   alignas(kLine) ParkingWords not_empty;
   HalfWord shut;           ///< a ring::Shut; written under `producers`
   HalfWord signal;         ///< a ring::Signal; written under `producers`
-  std::uint32_t joinable;  ///< 1: a Tally follows these words; fixed
+  std::uint32_t joinable;  ///< 1: TallyWords follow these words; 2: the same, and what the dead
+                           ///< had in hand is delivered again; fixed
   alignas(kLine) ParkingWords not_full;
   alignas(kLine) std::array<RingBlock, kRingBlocks> blocks;
   alignas(kLine) VolumeWords put;    ///< where there is a limit of bytes; under `producers`
   alignas(kLine) VolumeWords taken;  ///< the same under `consumers`
+  alignas(kLine) ItemWords item;     ///< fixed
 };
 static_assert(offsetof(RingWords, tail) % kLine == 0 && offsetof(RingWords, head) % kLine == 0);
 static_assert(std::is_standard_layout_v<RingWords>);
 static_assert(offsetof(RingWords, not_full) == offsetof(RingWords, not_empty) + kLine);
-static_assert(sizeof(RingWords) == 9 * kLine + kRingBlocks * sizeof(RingBlock));
+static_assert(sizeof(RingWords) == 10 * kLine + kRingBlocks * sizeof(RingBlock));
 
 /// A run of pages outside of the ring's blocks: for a large item, or one that is written or read in
 /// place. The words belong to ring::Extents (extents.hpp).
@@ -135,10 +144,13 @@ struct Extent {
   Word item;    ///< 0, or the number of the item whose content it is, plus 1
   Word offset;  ///< bytes from the start of the segment
   Word size;    ///< bytes, whole pages; the lowest bit: it has no memory; 0: never used
+  Word hand;    ///< of an item in hand, to be delivered again: a ring::Hands::Hand; 0: of none
+  Word record;  ///< of that: its ring::Header, which says how many bytes there are, and of what
 };
 constexpr std::size_t kExtents = 1024;
 
-/// What one process has taken from a ring and has not ended. The words belong to ring::Tally.
+/// What one process has taken from a ring and has not ended. The words belong to ring::Tally, some
+/// of TallyWords to ring::Hands.
 struct TallyEntry {
   Word process;       ///< a task word; 0: free
   Word taken;         ///< items it has ever taken,
@@ -151,8 +163,11 @@ struct TallyEntry {
 constexpr std::size_t kTallyEntries = 512;
 
 struct TallyWords {
-  Word ended;  ///< items ended by anybody, modulo 2^28; under `consumers`, as all but all_ended
-  Word used;   ///< entries from here on were never taken
+  Word ended;      ///< items ended by anybody, modulo 2^28; under `consumers`, as all but all_ended
+  Word used;       ///< entries from here on were never taken
+  Word taking;     ///< the extent in which an item is just taken in hand, plus 1; 0: none
+  Word left;       ///< not 0: there may be some in the hand of the dead; a hint
+  Word looked_at;  ///< when that was last looked for: the coarse clock; a hint
   alignas(kLine) ParkingWords all_ended;
   alignas(kLine) std::array<TallyEntry, kTallyEntries> entries;
 };

@@ -23,9 +23,12 @@ inline std::uint64_t thread_and_time(os::TaskWord self) noexcept {
   return coarse_time_word() | os::thread_id(self);
 }
 
+// The process first: who leaves a place empties its thread before, so that the thread that is read
+// then is not of one who had the place earlier (but for one who died in it).
 inline Noted read(const Word& process, const Word& thread) noexcept {
-  const std::uint64_t word = thread.load(std::memory_order_relaxed);
-  return {process.load(std::memory_order_relaxed), static_cast<std::uint32_t>(word),
+  const os::TaskWord who = process.load(std::memory_order_acquire);
+  const std::uint64_t word = thread.load(std::memory_order_acquire);
+  return {who, static_cast<std::uint32_t>(word),
           std::chrono::milliseconds(10) * static_cast<std::int64_t>(word >> 32U)};
 }
 inline Noted read(const Note& note) noexcept { return read(note.process, note.thread); }

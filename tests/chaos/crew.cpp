@@ -4,21 +4,17 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <set>
+#include <shoal/error.hpp>
 
 namespace shoal::chaos {
 
-namespace {
-ring::Options options_of(const Load& load) {
-  return {.max_items = load.max_items, .max_bytes = load.max_bytes};
-}
-}  // namespace
-
 Crew::Crew(const Load& load, Ledger& ledger, Random& random, Outcome& outcome)
     : load_(load), ledger_(ledger), random_(random), outcome_(outcome) {
-  segment_ = shm::Segment::create(
-      shm::Kind::kQueue, "chaos", ring::Ring::segment_size(),
-      [&](std::byte* base) { ring::Ring::initialise(base, options_of(load)); });
+  const ring::Options options{
+      .max_items = load.max_items, .joinable = load.joinable, .max_bytes = load.max_bytes};
+  segment_ = shm::Segment::create(shm::Kind::kQueue, "chaos", ring::Ring::segment_size(options),
+                                  [&](std::byte* base) { ring::Ring::initialise(base, options); });
+  if (load.by_descriptor) ring::Hold::make(*segment_);
   ring_ = std::make_unique<ring::Ring>(segment_);
   for (std::size_t i = 0; i < load.producers; ++i) {
     workers_.push_back({.name = "producer " + std::to_string(i), .producer = true});
@@ -31,20 +27,19 @@ Crew::Crew(const Load& load, Ledger& ledger, Random& random, Outcome& outcome)
 
 void Crew::start(Worker& worker) {
   worker.life = lives_++;
-  const std::uint64_t seed = random_();
-  worker.child = Child::start([this, &worker, seed] {
-    if (worker.producer) {
-      produce(*ring_, ledger_, load_, worker.life, seed);
-    } else {
-      consume(*ring_, ledger_, load_, worker.life, seed);
-    }
-  });
+  const Place place{*ring_, words(), ledger_, load_, worker.life, random_()};
+  const bool producer = worker.producer;
+  worker.child = Child::start([&] { producer ? produce(place) : consume(place); });
 }
 
-Child Crew::replace(Worker& worker) {
+void Crew::kill(Worker& worker) {
   worker.child.kill();
   (worker.producer ? outcome_.producers_killed : outcome_.consumers_killed) += 1;
   if (!worker.producer) killed_consumers_.push_back(worker.life);
+}
+
+Child Crew::replace(Worker& worker) {
+  kill(worker);
   Child dead = std::move(worker.child);
   start(worker);
   return dead;
@@ -78,7 +73,17 @@ std::string Crew::wait_until_all_went_on(const std::vector<std::uint64_t>& befor
   return last;
 }
 
+void Crew::wait_until(const std::function<bool()>& holds, const std::string& what) {
+  for (const auto deadline = os::Deadline::after(kDeadline); !holds(); ::usleep(20)) {
+    if (!deadline.passed()) continue;
+    ++outcome_.stuck;
+    std::printf("STUCK (%s): %s\n", load_.name, what.c_str());
+    return;
+  }
+}
+
 void Crew::end(Worker& worker) {
+  if (!worker.child.exists()) return;
   if (!worker.child.wait(os::Deadline::after(2 * kDeadline))) {
     ++outcome_.stuck;
     worker.child = Child();
@@ -87,85 +92,111 @@ void Crew::end(Worker& worker) {
   }
 }
 
-void Crew::finish() {
+void Crew::finish(const std::function<void()>& check) {
   ledger_.over = true;
   for (auto& worker : workers_) {
     if (worker.producer) end(worker);
   }
-  for (std::size_t i = 0; i < load_.consumers; ++i) {
-    if (!put_item(*ring_, kEnd, sizeof kEnd, os::Deadline::after(kDeadline))) ++outcome_.stuck;
-  }
-  for (auto& worker : workers_) {
-    if (!worker.producer) end(worker);
-  }
-  drain();
+  if (check) check();
+  ring_->shut(false);
+  finish_shut();
+}
+
+void Crew::finish_shut(std::uint64_t dropped) {
+  for (auto& worker : workers_) end(worker);
+  drain(dropped != kNothing);
   check_memory();
-  check_numbers();
+  check_numbers(dropped);
   outcome_.doubled += ledger_.faults.doubled;
   outcome_.others += ledger_.faults.torn + ledger_.faults.disordered;
   for (std::size_t life = 0; life < kMostLives; ++life) outcome_.stuck += ledger_.lives[life].stuck;
 }
 
-// Whatever consumers left behind the first end.
-void Crew::drain() {
+// What is left where no consumer came to the end.
+void Crew::drain(bool to_be_dropped) {
   const std::uint64_t counted = ring_->items();
   std::uint64_t left = 0;
-  while (get_item(*ring_, ledger_, os::Deadline::now())) ++left;
-  if (left != counted) {
+  try {
+    while (get_item(*ring_, ledger_, os::Deadline::now())) ++left;
+    report("a ring that is shut says that it is empty");
+  } catch (const ShutDown&) {
+  }
+  if (left != counted && !to_be_dropped) {
     report("items() said " + std::to_string(counted) + ", there were " + std::to_string(left));
   }
 }
 
-void Crew::rest() {
+namespace {
+std::uint64_t memory_of(const shm::Segment& segment) {
+  struct stat facts{};
+  ::fstat(segment.fd(), &facts);
+  return static_cast<std::uint64_t>(facts.st_blocks) * 512;
+}
+}  // namespace
+
+// Nobody is left: nor is any of what they had. Who shuts a ring at once looks after its memory.
+void Crew::check_memory() {
   words().more = 1ULL << 40U;
   words().grown_at = 0;
+  ring_->shut(true);
+  const std::uint64_t least =
+      ring::Ring::segment_size({.joinable = load_.joinable}) + ring::Extents::table_size();
+  const auto kept = memory_of(*segment_);
+  must(kept <= least, std::to_string(kept) + " bytes of memory are kept");
 }
 
-// Nobody is left: nor is any of what they had.
-void Crew::check_memory() {
-  rest();
-  get_item(*ring_, ledger_, os::Deadline::now());
-  struct stat facts{};
-  ::fstat(segment_->fd(), &facts);
-  const auto kept = static_cast<std::uint64_t>(facts.st_blocks) * 512;
-  if (kept > ring::Ring::segment_size() + ring::Extents::table_size()) {
-    report(std::to_string(kept) + " bytes of memory are kept");
+// All that they may have taken and not come to note.
+std::set<std::uint64_t> Crew::numbers_in_hand() const {
+  std::set<std::uint64_t> numbers;
+  for (const auto life : killed_consumers_) {
+    const Life& dead = ledger_.lives[life];
+    if (dead.witness == kNothing) continue;
+    for (std::uint64_t i = 0; i < dead.wanted; ++i) numbers.insert(dead.witness + i);
   }
+  return numbers;
 }
 
-void Crew::check_numbers() {
-  std::set<std::uint64_t> witnesses;
-  for (const auto life : killed_consumers_) witnesses.insert(ledger_.lives[life].witness);
+void Crew::check_numbers(std::uint64_t dropped) {
+  const auto hands = numbers_in_hand();
   std::vector<std::uint64_t> arrived(kMostLives);
+  std::vector<std::uint64_t> next(kMostLives);  // the least count to come
   std::uint64_t in_hand = 0;
-  const std::uint64_t end = ring::Position(words().tail).items() - load_.consumers;
+  std::uint64_t missing = 0;
+  const std::uint64_t end = ring::Position(words().tail).items();
   for (std::uint64_t number = 0; number < end; ++number) {
     const std::uint64_t id = ledger_.got[number];
     if (id != 0) {
+      auto& least = next.at(life_of(id));
+      if (count_of(id) < least) report("item number " + std::to_string(number) + " comes late");
+      least = count_of(id) + 1;
       ++arrived.at(life_of(id));
-    } else if (witnesses.count(number) != 0) {
+      continue;
+    }
+    ++missing;
+    if (hands.contains(number)) {
       ++in_hand;
-    } else {
+    } else if (number < dropped) {
       ++outcome_.lost;
       report("item number " + std::to_string(number) + " is lost");
     }
   }
   outcome_.in_hand += in_hand;
-  check_puts(arrived, in_hand);
+  check_puts(arrived, missing);
 }
 
-void Crew::check_puts(const std::vector<std::uint64_t>& arrived, std::uint64_t in_hand) {
-  std::uint64_t missing = 0;
+// `missing`: as many numbers arrived nowhere.
+void Crew::check_puts(const std::vector<std::uint64_t>& arrived, std::uint64_t missing) {
+  std::uint64_t lacking = 0;
   for (std::size_t life = 0; life < kMostLives; ++life) {
     const Life& one = ledger_.lives[life];
-    if (one.begun == 0) continue;  // a consumer's
+    if (!one.producer) continue;
     outcome_.puts += one.done;
-    if (arrived[life] < one.done) missing += one.done - arrived[life];
+    if (arrived[life] < one.done) lacking += one.done - arrived[life];
     if (arrived[life] > one.begun) report("more items arrived than were put");
   }
-  if (missing <= in_hand) return;
-  outcome_.lost += missing - in_hand;
-  report("items whose put returned are in nobody's hand");
+  if (lacking <= missing) return;
+  outcome_.lost += lacking - missing;
+  report("items whose put returned have no number");
 }
 
 void Crew::report(const std::string& what) {

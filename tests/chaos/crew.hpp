@@ -1,12 +1,15 @@
 // The processes around one ring, and the model that their ledger is checked against.
 //
 // Items have numbers in the queue, without gaps. At the end each number was noted by exactly one
-// consumer, or by none: then it is the witness of a consumer that was killed, who had it in hand.
-// Each item whose put returned is among the noted ones or among those in hand.
+// consumer, or by none: then it is among those that a consumer that was killed had in hand, which
+// begin at its witness. The items of each producer have ascending numbers, and each item whose put
+// returned is among the noted ones or among those in hand.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,15 +47,15 @@ class Crew {
 
   [[nodiscard]] std::vector<Worker>& workers() noexcept { return workers_; }
   [[nodiscard]] ring::Ring& ring() noexcept { return *ring_; }
+  [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
   [[nodiscard]] shm::RingWords& words() const { return segment_->content<shm::RingWords>(); }
+  [[nodiscard]] Ledger& ledger() noexcept { return ledger_; }
   Worker& any() { return workers_[draw(random_, 0, workers_.size() - 1)]; }
 
-  /// Kills the worker and starts another in its place. Returns the dead one, perhaps a zombie.
+  /// Kills the worker. It is dead, and perhaps a zombie, when it was waited for.
+  void kill(Worker& worker);
+  /// The same, and starts another in its place. Returns the dead one.
   Child replace(Worker& worker);
-
-  /// As if the ring had much memory and had not been used for a while: who finds it empty gives
-  /// memory back.
-  void rest();
 
   /// The ledger or the list of lives is nearly full: time for another round.
   [[nodiscard]] bool full() const;
@@ -61,16 +64,27 @@ class Crew {
   /// Waits until each has ended a call since `before`; who does not is stuck. Returns the last.
   std::string wait_until_all_went_on(const std::vector<std::uint64_t>& before);
 
-  /// Ends everybody, drains the ring and checks the ledger.
-  void finish();
+  /// Ends the producers; then runs `check` beside the consumers, who take what is left; then shuts
+  /// the ring, which ends them, and checks the ledger.
+  void finish(const std::function<void()>& check = {});
+  /// Waits for all, when the ring was shut, and checks the ledger. Items with numbers from
+  /// `dropped` on may be missing.
+  void finish_shut(std::uint64_t dropped = kNothing);
+
+  /// Waits until it holds; counts `what` as stuck otherwise.
+  void wait_until(const std::function<bool()>& holds, const std::string& what);
+  void must(bool holds, const std::string& what) {
+    if (!holds) report(what);
+  }
 
  private:
   void start(Worker& worker);
   void end(Worker& worker);
-  void drain();
+  void drain(bool to_be_dropped);
+  [[nodiscard]] std::set<std::uint64_t> numbers_in_hand() const;
+  void check_numbers(std::uint64_t dropped);
   void check_memory();
-  void check_numbers();
-  void check_puts(const std::vector<std::uint64_t>& arrived, std::uint64_t in_hand);
+  void check_puts(const std::vector<std::uint64_t>& arrived, std::uint64_t missing);
   void report(const std::string& what);
 
   const Load& load_;

@@ -1,6 +1,9 @@
 // Deaths while memory is given back, and while the bytes in a ring with a limit of them change.
 #include <sys/stat.h>
 
+#include <shoal/error.hpp>
+
+#include "ring/volume.hpp"
 #include "world.hpp"
 
 namespace shoal::chaos {
@@ -16,29 +19,64 @@ std::uint64_t bytes_of(const World& world) {
   return static_cast<std::uint64_t>(facts.st_blocks) * 512;
 }
 
-// Drained, and not grown for a long time.
-void drained(World& world, std::uint64_t items, std::uint64_t size) {
+void was_grown_long_ago(const World& world) { world.ring_words().grown_at = 0; }
+
+// Larger than what a ring keeps in any case.
+std::function<void(World&)> with_one(const ring::Options& options) {
+  return [options](World& world) {
+    world.make_ring(options);
+    world.already_there({1, kLarge});
+    was_grown_long_ago(world);
+  };
+}
+std::function<void(World&)> drained(const ring::Options& options = {}) {
+  return [options](World& world) {
+    world.make_ring(options);
+    world.already_there({1, kLarge});
+    must(world.take_all() == world.before, "it was there");
+    must(bytes_of(world) > kLarge, "memory was given back too early");
+    was_grown_long_ago(world);
+  };
+}
+
+// The same of items that are too small for extents.
+void drained_blocks(World& world) {
   world.make_ring();
-  for (std::uint64_t id = 1; id <= items; ++id) world.already_there({id, size});
+  for (std::uint64_t id = 1; id <= 60; ++id) world.already_there({id, 100'000});
   must(world.take_all() == world.before, "it was there");
-  world.ring_words().grown_at = 0;
+  must(bytes_of(world) > kLarge, "memory was given back too early");
+  was_grown_long_ago(world);
+}
+
+void is_small(const World& world) {
+  must(bytes_of(world) < 1U << 20U, "memory that nobody gave back");
+}
+
+// What the ring counts; 0 where it has no limit of bytes.
+std::uint64_t counted_bytes(const World& world) {
+  auto& words = world.ring_words();
+  return ring::Volume(words.put).at(ring::Position(words.tail)) -
+         ring::Volume(words.taken).at(ring::Position(words.head));
 }
 
 void usable_and_small(World& world) {
+  const bool limited = world.ring->max_bytes() != 0;
   must(world.ring->empty() && world.ring->items() == 0, "an empty ring that counts items");
   must(!world.get(os::Deadline::now()).has_value(), "an item from nowhere");
-  must(bytes_of(world) < 1U << 20U, "memory that nobody gave back");
+  is_small(world);
+  must(counted_bytes(world) == 0, "an empty ring that counts bytes");
   for (const std::uint64_t size : {std::uint64_t{8}, std::uint64_t{70'000}, 2 * kLarge}) {
     must(world.put({3000, size}), "cannot put any more");
     world.went_on();
     must(world.ring->items() == 1, "one item is not counted as one");
+    must(counted_bytes(world) == (limited ? size : 0), "other bytes are counted than were put");
     must(world.take_all() == Items{{3000, size}}, "cannot get any more");
   }
 }
 
-Operation give_back() {
-  return {.name = "get that gives memory back",
-          .prepare = [](World& world) { drained(world, 1, kLarge); },
+Operation give_back(std::string name = "", const ring::Options& options = {}) {
+  return {.name = "get that gives memory back" + std::move(name),
+          .prepare = drained(options),
           .operate =
               [](World& world) {
                 world.victim_gets(os::Deadline::now());
@@ -47,25 +85,26 @@ Operation give_back() {
           .check = usable_and_small};
 }
 
-// Of items that are too small for extents.
 Operation give_back_blocks() {
-  Operation operation = give_back();
-  operation.name += " of blocks";
-  operation.prepare = [](World& world) { drained(world, 60, 100'000); };
+  Operation operation = give_back(" of blocks");
+  operation.prepare = drained_blocks;
   return operation;
 }
 
-// The sleeper has read where the head is before it moves.
+// The sleeper has read where the head is before it moves. It would give the memory back itself, if
+// the victim had not the lock by then.
 Operation give_back_beside_one_that_waits() {
-  Operation operation = give_back();
-  operation.name += ", beside one that waits";
+  Operation operation = give_back(", beside one that waits");
   operation.gather = [](World& world) {
-    world.ring_words().grown_at = os::coarse_now().count();  // by the victim, not by this one
+    world.ring_words().grown_at = os::coarse_now().count();
     world.park([&world](Role& role) {
       const auto got = world.get();
       role.number = got && got->item == Item{1000, 40} ? 1 : 0;
     });
-    world.ring_words().grown_at = 0;
+  };
+  operation.operate = [operate = operation.operate](World& world) {
+    was_grown_long_ago(world);
+    operate(world);
   };
   operation.check = [](World& world) {
     must(world.put({1000, 40}), "cannot put any more");
@@ -74,6 +113,55 @@ Operation give_back_beside_one_that_waits() {
     usable_and_small(world);
   };
   return operation;
+}
+
+// Small after the next look, which is at its end where the ring was shut: nobody can put then.
+void open_or_shut_and_small(World& world) {
+  if (world.ring_words().shut == 0) {
+    must(!world.board.victim.done, "shut returned without effect");
+    must(world.take_all() == world.before, "an open ring holds other items");
+    usable_and_small(world);
+    return;
+  }
+  try {
+    static_cast<void>(world.get(os::Deadline::now()));
+    must(false, "there is something after the end");
+  } catch (const ShutDown&) {
+    world.went_on();
+  }
+  must(world.ring->empty() && world.ring->items() == 0, "items are counted after the end");
+  must(counted_bytes(world) == 0 && !world.ring->full(), "bytes are counted after the end");
+  is_small(world);
+}
+
+Operation shut_that_gives_back(std::string name, const ring::Options& options) {
+  return {.name = "shut at once that gives memory back" + std::move(name),
+          .prepare = with_one(options),
+          .operate =
+              [](World& world) {
+                world.ring->shut(true);
+                is_small(world);
+              },
+          .check = open_or_shut_and_small};
+}
+
+// By who finds it shut and drained, as who shut it died before it had given the memory back.
+Operation give_back_after_the_end(std::string name, const ring::Options& options) {
+  return {.name = "get that gives memory back after the end" + std::move(name),
+          .prepare =
+              [options](World& world) {
+                drained(options)(world);
+                world.ring_words().shut = static_cast<std::uint32_t>(ring::Shut::kForAll);
+              },
+          .operate =
+              [](World& world) {
+                try {
+                  world.victim_gets(os::Deadline::now());
+                } catch (const ShutDown&) {
+                  is_small(world);
+                }
+              },
+          .check = open_or_shut_and_small};
 }
 
 // ---- the limit of bytes
@@ -171,8 +259,20 @@ Operation get_that_makes_room() {
 }  // namespace
 
 std::vector<Operation> memory_operations() {
-  return {give_back(),          give_back_blocks(),  give_back_beside_one_that_waits(),
-          put_of_some_bytes(),  get_of_some_bytes(), repair_of_bytes(),
+  const ring::Options limited{.max_bytes = 2 * kLarge};
+  const ring::Options joinable{.joinable = true};
+  return {give_back(),
+          give_back_blocks(),
+          give_back(" where bytes are limited", limited),
+          give_back_beside_one_that_waits(),
+          shut_that_gives_back("", {}),
+          shut_that_gives_back(" where bytes are limited", limited),
+          shut_that_gives_back(" of a joinable ring", joinable),
+          give_back_after_the_end("", {}),
+          give_back_after_the_end(" where bytes are limited", limited),
+          put_of_some_bytes(),
+          get_of_some_bytes(),
+          repair_of_bytes(),
           get_that_makes_room()};
 }
 

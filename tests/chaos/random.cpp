@@ -1,7 +1,7 @@
 // Kills and stops processes at random moments under load. See README.md.
 //
-//   chaos_random [ring | bound | far | stop | lock | rlock | semaphore | tracked | event |
-//                 condition | barrier]...
+//   chaos_random [ring | bound | far | stop | batch | bytes | memory | signal | tally | shut |
+//                 lock | rlock | semaphore | tracked | event | condition | barrier]...
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -28,6 +28,12 @@ const Scenario kScenarios[] = {
      [](const Plan& plan) { return kill_around_rings(plan, "ring with the real bound of 25 ms"); }},
     {"far", kShortBound, 1000, kill_around_large_items},
     {"stop", kShortBound, 250, stop_around_a_ring},
+    {"batch", kShortBound, 800, kill_around_batches},
+    {"bytes", kShortBound, 800, kill_around_a_limit_of_bytes},
+    {"memory", kShortBound, 800, kill_around_memory},
+    {"signal", kShortBound, 1000, kill_around_a_signal},
+    {"tally", kShortBound, 1000, kill_around_a_tally},
+    {"shut", kShortBound, 800, kill_around_the_end},
     {"lock", kShortBound, 2100, kill_around_a_lock},
     {"rlock", kShortBound, 2100, kill_around_an_rlock},
     {"semaphore", kShortBound, 2100, kill_around_a_semaphore},

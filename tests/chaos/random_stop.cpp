@@ -49,6 +49,7 @@ void stop_one(Crew& crew, Ledger& ledger, Sum& sum) {
   timed(sum, [&](os::Deadline deadline) { get_item(crew.ring(), ledger, deadline); });
   timed(sum, [&](os::Deadline deadline) {
     Life& mine = ledger.lives[kOwnLife];
+    mine.producer = true;
     mine.begun.fetch_add(1);
     mine.done.fetch_add(put_item(crew.ring(), id_of(kOwnLife, mine.done), 100, deadline) ? 1 : 0);
   });

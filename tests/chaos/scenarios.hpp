@@ -30,6 +30,18 @@ inline bool once_in(Random& random, std::uint64_t times) { return draw(random, 1
 
 /// Producers and consumers of rings are killed. `title` opens the closing line.
 bool kill_around_rings(const Plan& plan, const char* title);
+/// The same where they use put_many and get_many,
+bool kill_around_batches(const Plan& plan);
+/// where bytes are limited,
+bool kill_around_a_limit_of_bytes(const Plan& plan);
+/// where memory is given back again and again,
+bool kill_around_memory(const Plan& plan);
+/// where consumers wait by a descriptor,
+bool kill_around_a_signal(const Plan& plan);
+/// and where items are to be ended.
+bool kill_around_a_tally(const Plan& plan);
+/// Who shuts a ring is killed, and those who use it.
+bool kill_around_the_end(const Plan& plan);
 /// The same, of items that stand in extents.
 bool kill_around_large_items(const Plan& plan);
 /// Owners of a lock, and those who wait for it, are killed.

@@ -5,11 +5,13 @@
 //     interop_echo attach FROM TO MODE      queues by inherited descriptor
 //     interop_echo make FROM TO MODE        makes both, by name, and says "made"
 //     interop_echo lock NAME                holds a lock until its standard input ends
+//     interop_echo bytes FROM TO            makes both, of AsBytes<Pair>, says "made", answers one
 //
 // MODE is what is done with each value:
 //     object    read as a value of any type and sent back
 //     describe  answered by Python's repr of it, as C++ sees it
 //     typed     read as the C++ type that the string before it names, and sent back
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <iostream>
@@ -32,6 +34,11 @@ struct Point {
   int x;
   double y;
   std::string label;
+};
+
+struct Pair {
+  std::int64_t number;
+  double real;
 };
 
 struct Ends {
@@ -72,6 +79,9 @@ void echo_typed(const Ends& ends) {
       {"bytes", echo_one<shoal::Bytes>},
       {"optional int", echo_one<std::optional<int>>},
       {"list of int", echo_one<std::vector<int>>},
+      {"list of double", echo_one<std::vector<double>>},
+      {"three floats", echo_one<std::array<float, 3>>},
+      {"list of bool", echo_one<std::vector<bool>>},
       {"list of strings", echo_one<std::vector<std::string>>},
       {"map", echo_one<std::map<std::string, double>>},
       {"tuple", echo_one<std::tuple<int, std::string, bool>>},
@@ -92,6 +102,14 @@ Ends find(const std::string& how, const std::string& from, const std::string& to
   return made;
 }
 
+void answer_bytes(const std::string& from, const std::string& to) {
+  Queue<shoal::AsBytes<Pair>> requests({.name = from});
+  Queue<shoal::AsBytes<Pair>> answers({.name = to});
+  std::cout << "made" << std::endl;
+  const Pair pair = requests.get();
+  answers.put(Pair{pair.number + 1, pair.real * 2});
+}
+
 void hold_lock(const std::string& name) {
   auto lock = shoal::Lock::open(name);
   const auto acquired = lock.acquire();
@@ -107,6 +125,10 @@ int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.size() == 2 && args[0] == "lock") {
     hold_lock(args[1]);
+    return 0;
+  }
+  if (args.size() == 3 && args[0] == "bytes") {
+    answer_bytes(args[1], args[2]);
     return 0;
   }
   if (args.size() != 4) return 2;

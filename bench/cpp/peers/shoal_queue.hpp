@@ -1,0 +1,26 @@
+// shoal's queue, as it comes: without a limit.
+#pragma once
+
+#include <shoal/queue.hpp>
+#include <vector>
+
+#include "message.hpp"
+
+namespace bench {
+
+template <std::size_t kBytes>
+class ShoalQueue {
+ public:
+  void put(Message<kBytes>& message) { queue_.put(message); }
+  void get(Message<kBytes>& message) { queue_.get_into(message); }
+  void put_many(std::vector<Message<kBytes>>& messages) { queue_.put_many(messages); }
+  void get_many(std::vector<Message<kBytes>>& messages, std::size_t most) {
+    messages.clear();
+    queue_.get_many_into(messages, most);
+  }
+
+ private:
+  shoal::Queue<Message<kBytes>> queue_;
+};
+
+}  // namespace bench

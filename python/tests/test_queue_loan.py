@@ -1,0 +1,489 @@
+"""Items that are written and read where they stand in shared memory."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import queue
+import signal
+from typing import Any
+
+import numpy
+import pytest
+
+import loan_targets as targets
+import shoal
+from children import ended_well, killed, run, running
+from waiting import DEADLINE, wait_until
+
+LARGE = 300_000
+SIZES = [0, 1, 1000, 20_000, LARGE]  # of bytes: in the pickle, beside it, outside of the ring
+COPY = pytest.mark.parametrize("copy", [True, False])
+
+
+def memory_of(a_queue: Any) -> int:
+    return os.fstat(a_queue.descriptor()).st_blocks * 512
+
+
+def array_of(size: int, dtype: str = "u1") -> numpy.ndarray[Any, Any]:
+    return (numpy.arange(size) % 251).astype(dtype)
+
+
+# ---------------------------------------------------------------- items with buffers
+
+
+@COPY
+@pytest.mark.parametrize("size", SIZES)
+def test_arrays_arrive_equal_and_writable(size: int, copy: bool) -> None:
+    q: Any = shoal.Queue()
+    for dtype in ("u1", "f8"):
+        array = array_of(size, dtype)
+        q.put(array)
+        got = q.get(copy=copy)
+        assert got.dtype == array.dtype
+        numpy.testing.assert_array_equal(got, array)
+        if size:
+            got[0] = 7
+            assert array[0] == 0
+
+
+@COPY
+@pytest.mark.parametrize("size", SIZES)
+def test_several_arrays_arrive_in_one_item(size: int, copy: bool) -> None:
+    q: Any = shoal.Queue()
+    item = {"first": array_of(size), "second": [array_of(size, "i4"), "text"], 3: array_of(5)}
+    q.put(item)
+    got = q.get(copy=copy)
+    assert list(got) == list(item)
+    numpy.testing.assert_array_equal(got["first"], item["first"])
+    numpy.testing.assert_array_equal(got["second"][0], item["second"][0])
+    assert got["second"][1] == "text"
+    numpy.testing.assert_array_equal(got[3], item[3])
+
+
+@COPY
+def test_arrays_of_every_form_arrive(copy: bool) -> None:
+    q: Any = shoal.Queue()
+    base = array_of(1 << 20, "f4").reshape(1024, 1024)
+    read_only = base.copy()
+    read_only.flags.writeable = False
+    for array in (base, base.T, base[::2, ::3], numpy.asfortranarray(base), read_only, base[:0]):
+        q.put(array)
+        got = q.get(copy=copy)
+        numpy.testing.assert_array_equal(got, array)
+        assert got.flags.f_contiguous == array.flags.f_contiguous or not array.flags.forc
+    assert not got.flags.writeable or not len(got)
+
+
+@COPY
+@pytest.mark.parametrize("size", SIZES)
+def test_bytes_arrive_as_bytes_or_a_view_of_them(size: int, copy: bool) -> None:
+    q: Any = shoal.Queue()
+    item = os.urandom(size)
+    q.put(item)
+    got = q.get(copy=copy)
+    assert bytes(got) == item
+    assert isinstance(got, bytes if copy or size < 128 * 1024 else memoryview)
+    if isinstance(got, memoryview):
+        assert got.readonly
+
+
+@COPY
+@pytest.mark.parametrize(
+    "item",
+    ["\u00e4" * LARGE, bytearray(LARGE), [1.5] * LARGE, {i: str(i) for i in range(LARGE // 9)}],
+)
+def test_other_large_items_arrive_whatever_copy_says(item: Any, copy: bool) -> None:
+    q: Any = shoal.Queue()
+    q.put(item)
+    got = q.get(copy=copy)
+    assert got == item
+    assert type(got) is type(item)
+
+
+def test_pickle_buffers_arrive_as_buffers() -> None:
+    q: Any = shoal.Queue()
+    content = os.urandom(LARGE)
+    q.put([pickle.PickleBuffer(bytearray(content)), pickle.PickleBuffer(content)])
+    writable, read_only = q.get(copy=False)
+    assert bytes(writable) == bytes(read_only) == content
+    assert not writable.readonly and read_only.readonly
+    q.put([pickle.PickleBuffer(bytearray(content)), pickle.PickleBuffer(content)])
+    assert [bytes(part) for part in q.get()] == [content, content]
+
+
+def test_handles_and_arrays_travel_in_one_item() -> None:
+    q: Any = shoal.Queue()
+    array = array_of(LARGE)
+    lock = shoal.Lock()
+    q.put((lock, array))
+    arrived, got = q.get(copy=False)
+    numpy.testing.assert_array_equal(got, array)
+    with lock:
+        assert not arrived.acquire(block=False)
+
+
+def test_what_cannot_be_pickled_leaves_the_queue_untouched() -> None:
+    q: Any = shoal.Queue()
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        q.put([array_of(LARGE), lambda: None])
+    assert q.empty()
+
+
+def test_an_array_that_is_changed_after_put_was_sent_as_it_was() -> None:
+    q: Any = shoal.Queue()
+    array = array_of(LARGE)
+    q.put(array)
+    array[:] = 0
+    numpy.testing.assert_array_equal(q.get(copy=False), array_of(LARGE))
+
+
+# ---------------------------------------------------------------- views
+
+
+def test_views_keep_their_content_while_others_come_and_go() -> None:
+    q: Any = shoal.Queue()
+    views = []
+    for i in range(30):
+        q.put(numpy.full(LARGE, i, dtype="u1"))
+        views.append(q.get(copy=False))
+    del views[10:20]
+    for i in range(30):
+        q.put(numpy.full(LARGE, 100 + i, dtype="u1"))
+    for i, view in zip([*range(10), *range(20, 30)], views, strict=True):
+        assert (view == i).all()
+    for i in range(30):
+        assert (q.get(copy=False) == 100 + i).all()
+
+
+def test_the_memory_of_a_view_is_free_when_its_last_part_is_gone() -> None:
+    q: Any = shoal.Queue()
+    q.put([array_of(LARGE), array_of(LARGE)])
+    first, second = q.get(copy=False)
+    part = first[10:20]
+    memory = memory_of(q)
+    del first, second
+    gc.collect()
+    assert bytes(part) == bytes(range(10, 20))
+    q.put([array_of(LARGE), array_of(LARGE)])
+    assert memory_of(q) > memory, "the part that is left keeps it"
+    del part
+    memory = memory_of(q)
+    q.put([array_of(LARGE), array_of(LARGE)])
+    assert memory_of(q) == memory
+
+
+def test_a_view_outlives_its_queue() -> None:
+    q: Any = shoal.Queue()
+    q.put(array_of(LARGE))
+    view = q.get(copy=False)
+    q.close()
+    del q
+    gc.collect()
+    numpy.testing.assert_array_equal(view, array_of(LARGE))
+
+
+def test_views_of_named_queues(shoal_context: Any) -> None:
+    name = f"test-view-{os.getpid()}"
+    q: Any = shoal_context.Queue(name=name)
+    try:
+        other: Any = shoal.queues.Queue.open(name)
+        other.put(array_of(LARGE))
+        numpy.testing.assert_array_equal(q.get(copy=False), array_of(LARGE))
+    finally:
+        shoal.queues.Queue.unlink(name)
+
+
+def test_a_forked_child_reads_its_parents_view_and_does_not_free_it() -> None:
+    q: Any = shoal.get_context("fork").Queue()
+    q.put(array_of(LARGE))
+    view = q.get(copy=False)
+
+    def child() -> None:
+        nonlocal view
+        assert view[200] == 200
+        del view
+        gc.collect()
+        q.put(numpy.zeros(LARGE, dtype="u1"))
+
+    run(shoal.get_context("fork"), child)
+    numpy.testing.assert_array_equal(view, array_of(LARGE))
+    assert not q.get().any()
+
+
+def test_a_killed_holder_of_a_view_frees_it(shoal_context: Any) -> None:
+    q = shoal_context.Queue()
+    here, there = shoal_context.Pipe()
+    q.put(b"view" * LARGE)
+    with running(shoal_context, targets.hold_a_view, q, there) as process:
+        assert here.recv() == b"view"
+        memory = memory_of(q)
+        killed(process)
+    q.put(b"next" * LARGE)
+    assert memory_of(q) == memory
+    assert q.get() == b"next" * LARGE
+
+
+def test_a_stopped_holder_of_a_view_or_loan_keeps_nobody(shoal_context: Any) -> None:
+    q = shoal_context.Queue()
+    here, there = shoal_context.Pipe()
+    q.put(b"view" * LARGE)
+    with (
+        running(shoal_context, targets.hold_a_view, q, there) as holder,
+        running(shoal_context, targets.hold_a_loan, q, there, LARGE) as lender,
+    ):
+        assert {here.recv(), here.recv()} == {b"view", LARGE}
+        for process in (holder, lender):
+            os.kill(process.pid, signal.SIGSTOP)
+        for i in range(20):
+            q.put(array_of(LARGE))
+            numpy.testing.assert_array_equal(q.get(copy=i % 2 == 0), array_of(LARGE))
+        for process in (holder, lender):
+            os.kill(process.pid, signal.SIGCONT)
+            killed(process)
+
+
+def test_arrays_go_through_children_and_are_changed_in_place(shoal_context: Any) -> None:
+    requests, replies = shoal_context.Queue(3), shoal_context.Queue()
+    with running(shoal_context, targets.double_in_place, requests, replies) as process:
+        for i in range(10):
+            requests.put(numpy.full(LARGE // 8, i))
+            got = replies.get(timeout=DEADLINE, copy=False)
+            assert (got == 2 * i).all()
+        requests.put(None)
+        ended_well(process)
+
+
+# ---------------------------------------------------------------- loans
+
+
+@COPY
+@pytest.mark.parametrize("size", SIZES)
+def test_a_loan_arrives_as_the_bytes_that_were_written(size: int, copy: bool) -> None:
+    q: Any = shoal.Queue()
+    loan = q.loan(size)
+    assert isinstance(loan, shoal.Loan)
+    assert len(loan) == size
+    content = os.urandom(size)
+    memoryview(loan)[:] = content
+    q.put(loan)
+    assert len(loan) == 0
+    assert bytes(q.get(copy=copy)) == content
+
+
+@COPY
+def test_an_array_in_a_loan_is_put_without_a_copy(copy: bool) -> None:
+    q: Any = shoal.Queue()
+    memory = None
+    for i in range(20):
+        loan = q.loan(8 * LARGE)
+        array = numpy.frombuffer(loan, dtype="f8").reshape(300, 1000)
+        array[:] = i
+        if memory is None:
+            memory = memory_of(q)
+        q.put({"array": array, "number": i})
+        assert memory_of(q) == memory, "it was copied"
+        with pytest.raises(BufferError):
+            memoryview(loan)
+        del array
+        got = q.get(copy=copy)
+        assert got["number"] == i
+        assert got["array"].shape == (300, 1000)
+        assert (got["array"] == i).all()
+        del got
+
+
+def test_several_arrays_share_a_loan() -> None:
+    q: Any = shoal.Queue()
+    loan = q.loan(1 << 20)
+    halves = numpy.frombuffer(loan, dtype="f4").reshape(2, -1)
+    halves[0], halves[1] = 1, 2
+    memory = memory_of(q)
+    q.put([halves[0], halves[1], "both"])
+    assert memory_of(q) == memory
+    one, two, text = q.get(copy=False)
+    assert (one == 1).all() and (two == 2).all() and text == "both"
+
+
+def test_what_lies_not_all_in_one_loan_is_copied_and_the_loan_stays() -> None:
+    q: Any = shoal.Queue()
+    other: Any = shoal.Queue()
+    loan = q.loan(LARGE)
+    inside = numpy.frombuffer(loan, dtype="u1")
+    inside[:] = 5
+    q.put([inside, array_of(LARGE)])
+    other.put(inside)
+    other.put(loan)
+    other.put({"nested": loan})
+    assert len(loan) == LARGE
+    assert (q.get()[0] == 5).all()
+    assert (other.get() == 5).all()
+    assert other.get() == b"\5" * LARGE
+    assert bytes(other.get()["nested"]) == b"\5" * LARGE
+    # A pickle that has no room beside it.
+    q.put([inside, "x" * 10_000])
+    assert len(loan) == LARGE
+    assert (q.get()[0] == 5).all()
+
+
+def test_a_loan_that_finds_the_queue_full_stays() -> None:
+    q: Any = shoal.Queue(1)
+    q.put(1)
+    loan = q.loan(LARGE)
+    memoryview(loan)[:] = b"l" * LARGE
+    with pytest.raises(queue.Full):
+        q.put_nowait(loan)
+    with pytest.raises(queue.Full):
+        q.put(loan, timeout=0.01)
+    with pytest.raises(queue.Full) as raised:
+        q.put_many([loan, 2], timeout=0.01)
+    assert raised.value.items_put == 0  # type: ignore[attr-defined]
+    assert q.get() == 1
+    q.put(loan)
+    assert q.get() == b"l" * LARGE
+
+
+def test_loans_in_a_batch_keep_their_place() -> None:
+    q: Any = shoal.Queue()
+    loans = [q.loan(size) for size in (10, LARGE)]
+    for loan in loans:
+        memoryview(loan)[:] = b"b" * len(loan)
+    q.put_many([1, loans[0], array_of(LARGE), loans[1], "end"])
+    one, small, array, large, end = q.get_many(10)
+    assert (one, small, large, end) == (1, b"b" * 10, b"b" * LARGE, "end")
+    numpy.testing.assert_array_equal(array, array_of(LARGE))
+
+
+def test_a_loan_is_released_by_hand_and_with_its_last_reference() -> None:
+    q: Any = shoal.Queue()
+    loan = q.loan(LARGE)
+    memory = memory_of(q)
+    view = memoryview(loan)
+    with pytest.raises(BufferError, match="in use by 1"):
+        loan.release()
+    view.release()
+    loan.release()
+    loan.release()
+    assert len(loan) == 0
+    with pytest.raises(ValueError, match="put or released"):
+        q.put(loan)
+    q.loan(LARGE)
+    q.loan(LARGE)
+    assert memory_of(q) == memory
+
+
+def test_misuse_of_loans() -> None:
+    q: Any = shoal.Queue()
+    with pytest.raises(ValueError, match="-1"):
+        q.loan(-1)
+    with pytest.raises(TypeError):
+        q.loan("large")
+    with pytest.raises(MemoryError):
+        q.loan(1 << 60)
+    with pytest.raises(TypeError):
+        shoal.Loan()
+    loan = q.loan(10)
+    q.shutdown()
+    with pytest.raises(shoal.ShutDown):
+        q.loan(10)
+    with pytest.raises(shoal.ShutDown):
+        q.put(loan)
+    q.close()
+    with pytest.raises(ValueError, match="closed"):
+        q.loan(10)
+    limited: Any = shoal.Queue(max_bytes=LARGE)
+    with pytest.raises(ValueError, match="max_bytes"):
+        limited.loan(LARGE + 1)
+
+
+def test_more_loans_than_there_are_extents() -> None:
+    q: Any = shoal.Queue()
+    loans = [q.loan(8) for _ in range(1024)]
+    with pytest.raises(MemoryError, match="1024"):
+        q.loan(8)
+    q.put(array_of(LARGE))  # goes another way
+    numpy.testing.assert_array_equal(q.get(copy=False), array_of(LARGE))
+    del loans
+    q.put(q.loan(LARGE))
+    assert len(q.get()) == LARGE
+
+
+def test_a_loan_belongs_to_the_process_that_was_given_it() -> None:
+    q: Any = shoal.get_context("fork").Queue()
+    loan = q.loan(LARGE)
+    memoryview(loan)[:] = b"p" * LARGE
+
+    def child() -> None:
+        with pytest.raises((RuntimeError, ValueError)):
+            q.put(loan)
+
+    run(shoal.get_context("fork"), child)
+    q.put(loan)
+    assert q.get() == b"p" * LARGE
+
+
+def test_loans_of_children_arrive(shoal_context: Any) -> None:
+    q = shoal_context.Queue()
+    with running(shoal_context, targets.write_into_loans, q, 20, LARGE) as process:
+        for i in range(20):
+            view = q.get(timeout=DEADLINE, copy=False)
+            assert bytes(view[:2]) == bytes([i, i]) and view[-1] == i
+        ended_well(process)
+
+
+def test_what_a_killed_process_had_lent_is_free_and_what_it_put_is_there(
+    shoal_context: Any,
+) -> None:
+    q = shoal_context.Queue()
+    here, there = shoal_context.Pipe()
+    with running(shoal_context, targets.hold_a_loan, q, there, LARGE) as process:
+        assert here.recv() == LARGE
+        memory = memory_of(q)
+        killed(process)
+    q.put(q.loan(LARGE))
+    assert memory_of(q) == memory
+    assert len(q.get()) == LARGE
+    process = shoal_context.Process(target=targets.put_a_loan_and_die, args=(q, LARGE))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert q.get(timeout=DEADLINE) == b"x" * LARGE
+    process.close()
+
+
+def test_memory_comes_back_when_the_queue_was_drained() -> None:
+    q: Any = shoal.Queue()
+    for _ in range(8):
+        q.put(array_of(4 << 20))
+    while not q.empty():
+        q.get(copy=False)
+
+    def is_small() -> bool:
+        with pytest.raises(queue.Empty):
+            q.get(timeout=0.05)
+        return memory_of(q) < 1 << 20
+
+    wait_until(is_small)
+
+
+@pytest.mark.parametrize("cls", [shoal.Queue, shoal.JoinableQueue, shoal.SimpleQueue])
+def test_all_queues_have_loans_and_views(cls: Any) -> None:
+    q = cls()
+    loan = q.loan(LARGE)
+    q.put(numpy.frombuffer(loan, dtype="u1"))
+    assert len(q.get(copy=False)) == LARGE
+
+
+def test_copy_is_a_keyword_alone() -> None:
+    q: Any = shoal.Queue()
+    q.put(1)
+    q.put(2)
+    assert q.get(True, None, copy=False) == 1
+    assert q.get(copy=True, block=False, timeout=None) == 2
+    with pytest.raises(TypeError):
+        q.get(True, None, False)
+    with pytest.raises(TypeError):
+        q.get(copies=False)
+    with pytest.raises(queue.Empty):
+        q.get(block=False, copy=False)
