@@ -1,5 +1,6 @@
 #include "crew.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -104,6 +105,7 @@ void Crew::finish(const std::function<void()>& check) {
 void Crew::finish_shut(std::uint64_t dropped) {
   for (auto& worker : workers_) end(worker);
   drain(dropped != kNothing);
+  check_memory();
   check_numbers(dropped);
   outcome_.doubled += ledger_.faults.doubled;
   outcome_.others += ledger_.faults.torn + ledger_.faults.disordered;
@@ -122,6 +124,25 @@ void Crew::drain(bool to_be_dropped) {
   if (left != counted && !to_be_dropped) {
     report("items() said " + std::to_string(counted) + ", there were " + std::to_string(left));
   }
+}
+
+namespace {
+std::uint64_t memory_of(const shm::Segment& segment) {
+  struct stat facts{};
+  ::fstat(segment.fd(), &facts);
+  return static_cast<std::uint64_t>(facts.st_blocks) * 512;
+}
+}  // namespace
+
+// Nobody is left: nor is any of what they had. Who shuts a ring at once looks after its memory.
+void Crew::check_memory() {
+  words().more = 1ULL << 40U;
+  words().grown_at = 0;
+  ring_->shut(true);
+  const std::uint64_t least =
+      ring::Ring::segment_size({.joinable = load_.joinable}) + ring::Extents::table_size();
+  const auto kept = memory_of(*segment_);
+  must(kept <= least, std::to_string(kept) + " bytes of memory are kept");
 }
 
 // All that they may have taken and not come to note.

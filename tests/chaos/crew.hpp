@@ -83,6 +83,7 @@ class Crew {
   void drain(bool to_be_dropped);
   [[nodiscard]] std::set<std::uint64_t> numbers_in_hand() const;
   void check_numbers(std::uint64_t dropped);
+  void check_memory();
   void check_puts(const std::vector<std::uint64_t>& arrived, std::uint64_t missing);
   void report(const std::string& what);
 

@@ -39,6 +39,15 @@ std::function<void(World&)> drained(const ring::Options& options = {}) {
   };
 }
 
+// The same of items that are too small for extents.
+void drained_blocks(World& world) {
+  world.make_ring();
+  for (std::uint64_t id = 1; id <= 60; ++id) world.already_there({id, 100'000});
+  must(world.take_all() == world.before, "it was there");
+  must(bytes_of(world) > kLarge, "memory was given back too early");
+  was_grown_long_ago(world);
+}
+
 void is_small(const World& world) {
   must(bytes_of(world) < 1U << 20U, "memory that nobody gave back");
 }
@@ -76,15 +85,9 @@ Operation give_back(std::string name = "", const ring::Options& options = {}) {
           .check = usable_and_small};
 }
 
-// Of items that are too small for extents.
 Operation give_back_blocks() {
   Operation operation = give_back(" of blocks");
-  operation.prepare = [](World& world) {
-    world.make_ring();
-    for (std::uint64_t id = 1; id <= 60; ++id) world.already_there({id, 100'000});
-    must(world.take_all() == world.before, "it was there");
-    was_grown_long_ago(world);
-  };
+  operation.prepare = drained_blocks;
   return operation;
 }
 

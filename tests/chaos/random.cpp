@@ -1,6 +1,6 @@
 // Kills and stops processes at random moments under load. See README.md.
 //
-//   chaos_random [ring | bound | stop | batch | bytes | memory | signal | tally | shut |
+//   chaos_random [ring | bound | far | stop | batch | bytes | memory | signal | tally | shut |
 //                 redeliver | lock | rlock | semaphore | tracked | event | condition | barrier]...
 #include <cstdio>
 #include <cstring>

@@ -20,6 +20,20 @@ constexpr std::array kLoads{
     Load{"3+1, large records", 3, 1, 0, 2000}, Load{"2+2, at most 1000", 2, 2, 1000, 0},
 };
 
+constexpr std::uint64_t kSomeMegabytes = 4U << 20U;
+constexpr std::array kFarLoads{
+    Load{.name = "2+2, far", .producers = 2, .consumers = 2, .far = true},
+    Load{.name = "1+3, far", .producers = 1, .consumers = 3, .far = true},
+    Load{
+        .name = "2+2, far, at most 3", .producers = 2, .consumers = 2, .max_items = 3, .far = true},
+    Load{.name = "3+1, far", .producers = 3, .consumers = 1, .far = true},
+    Load{.name = "2+2, far, at most 4 MiB",
+         .producers = 2,
+         .consumers = 2,
+         .max_bytes = kSomeMegabytes,
+         .far = true},
+};
+
 struct Sum {
   Outcome outcome;
   Stalls one_death;
@@ -102,6 +116,18 @@ bool kill_around(const Plan& plan, const Manner& manner) {
 
 bool kill_around_rings(const Plan& plan, const char* title) {
   return kill_around(plan, {.title = title, .loads = kLoads});
+}
+
+// Once in a while who finds it empty gives its memory back.
+bool kill_around_large_items(const Plan& plan) {
+  Random random(plan.seed);
+  return kill_around(plan, {.title = "far",
+                            .loads = kFarLoads,
+                            .after_deaths = [&random](Crew& crew, const std::vector<Victim>&) {
+                              if (!once_in(random, 4)) return;
+                              crew.words().more = 1ULL << 40U;
+                              crew.words().grown_at = 0;
+                            }});
 }
 
 }  // namespace shoal::chaos

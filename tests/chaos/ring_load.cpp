@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <shoal/error.hpp>
 #include <span>
@@ -60,6 +61,50 @@ std::uint64_t id_in(Ledger& ledger, std::span<const std::byte> bytes) {
   return id;
 }
 
+void nap(Random& random) { ::usleep(static_cast<useconds_t>(draw(random, 0, 400))); }
+
+// Some that were lent are given back, and others asked for. Where all extents are in use it goes as
+// others do.
+bool put_in_place(ring::Ring& ring, std::uint64_t id, std::uint64_t size, Random& random) {
+  ring::Lent lent;
+  do {
+    lent = ring::Lent();
+    if (!ring.lend(size, os::Deadline::after(kDeadline), lent)) {
+      return put_item(ring, id, size, os::Deadline::after(kDeadline));
+    }
+    std::memcpy(lent.bytes().data(), &id, sizeof id);
+    std::memcpy(lent.bytes().data() + sizeof id, pattern_of(id), size - sizeof id);
+    if (once_in(random, 4)) nap(random);
+  } while (once_in(random, 4));
+  return ring.put_lent(lent, size, ring::Encoding::kPickle, os::Deadline::after(kDeadline));
+}
+
+// What a consumer reads where it stands: it stays as it is until that gives it back.
+class Views {
+ public:
+  Views(Ledger& ledger, Random& random) : ledger_(ledger), random_(random) {}
+
+  void keep(ring::Lent&& view, std::uint64_t id) {
+    if (view) kept_.push_back({std::move(view), id});
+    if (kept_.empty() || (kept_.size() < kMost && once_in(random_, 3))) return;
+    if (once_in(random_, 4)) nap(random_);
+    auto& any = kept_[draw(random_, 0, kept_.size() - 1)];
+    if (id_in(ledger_, any.view.bytes()) != any.id) ++ledger_.faults.torn;
+    std::swap(any, kept_.back());
+    kept_.pop_back();
+  }
+
+ private:
+  static constexpr std::size_t kMost = 3;
+  struct Kept {
+    ring::Lent view;
+    std::uint64_t id = 0;
+  };
+  Ledger& ledger_;
+  Random& random_;
+  std::vector<Kept> kept_;
+};
+
 // ------------------------------------------------------------------ a producer
 
 class Producer {
@@ -89,13 +134,14 @@ class Producer {
     if (load.bursts) {
       if (turn % kBurst == 0) pause_while([&] { return !place_.ring.empty(); });
     } else if (turn % 16 == 0 && load.max_items == 0 && load.max_bytes == 0) {
-      const std::uint64_t most = load.large_once != 0 ? kLargeBacklog : kBacklog;
+      const std::uint64_t most = load.large_once != 0 || load.far ? kLargeBacklog : kBacklog;
       pause_while([&] { return place_.ring.items() > most; });
     }
   }
 
   std::uint64_t size_of_next() {
     const Load& load = place_.load;
+    if (load.far) return draw(random_, 8, 8ULL << draw(random_, 0, 17));
     if (load.bursts) return draw(random_, kLeastOfBurst, kMostOfBurst);
     if (load.large_once != 0 && once_in(random_, load.large_once)) {
       return draw(random_, 64 * 1024, kLargest);
@@ -107,7 +153,10 @@ class Producer {
     const std::uint64_t count = mine_.done;
     const std::uint64_t size = size_of_next();
     mine_.begun.store(count + 1, std::memory_order_release);
-    if (!put_item(place_.ring, id_of(place_.life, count), size, os::Deadline::after(kDeadline))) {
+    const std::uint64_t id = id_of(place_.life, count);
+    const bool in_place = place_.load.far && once_in(random_, 2);
+    if (!(in_place ? put_in_place(place_.ring, id, size, random_)
+                   : put_item(place_.ring, id, size, os::Deadline::after(kDeadline)))) {
       return false;
     }
     mine_.done.store(count + 1, std::memory_order_release);
@@ -152,6 +201,7 @@ class Consumer {
       : place_(place),
         random_(place.seed),
         mine_(place.ledger.lives[place.life]),
+        views_(place.ledger, random_),
         room_(place.load.batches ? 2 * kLargest : kLargest) {
     will_take(1);
     place.ring.set_witness(&mine_.witness);
@@ -189,9 +239,12 @@ class Consumer {
 
   bool take(os::Deadline deadline) {
     will_take(1);
-    const auto number = get_item(place_.ring, place_.ledger, deadline);
+    ring::Lent view;
+    const bool in_place = place_.load.far && once_in(random_, 2);
+    const auto number = get_item(place_.ring, place_.ledger, deadline, in_place ? &view : nullptr);
     if (!number) return false;
     got(place_.ledger.got[*number]);
+    views_.keep(std::move(view), place_.ledger.got[*number]);
     return true;
   }
 
@@ -232,6 +285,7 @@ class Consumer {
   const Place& place_;
   Random random_;
   Life& mine_;
+  Views views_;
   std::vector<std::byte> room_;
   std::vector<ring::Slice> slices_;
   std::unordered_map<std::uint64_t, std::uint64_t> latest_;  // of each producer
@@ -246,11 +300,17 @@ bool put_item(ring::Ring& ring, std::uint64_t id, std::uint64_t size, os::Deadli
   return ring.put(parts, ring::Encoding::kPickle, deadline);
 }
 
-std::optional<std::uint64_t> get_item(ring::Ring& ring, Ledger& ledger, os::Deadline deadline) {
-  static std::vector<std::byte> room(kLargest);
+std::optional<std::uint64_t> get_item(ring::Ring& ring, Ledger& ledger, os::Deadline deadline,
+                                      ring::Lent* view) {
+  static std::vector<std::byte> memory(kLargest);
+  ring::Room room(memory);
+  room.in_place = view != nullptr;
   ring::Record record;
   if (ring.get(room, record, deadline) != ring::Get::kDone) return std::nullopt;
-  note(ledger, record.number, id_in(ledger, std::span(room).first(record.bytes)));
+  note(ledger, record.number,
+       id_in(ledger,
+             record.content ? record.content.bytes() : std::span(memory).first(record.bytes)));
+  if (view != nullptr) *view = std::move(record.content);
   return record.number;
 }
 

@@ -26,6 +26,7 @@ struct Load {
   bool bursts = false;          ///< the ring grows, and gives its memory back when it is drained
   bool by_descriptor = false;   ///< consumers sleep in poll
   bool joinable = false;        ///< consumers take some, and then end them
+  bool far = false;             ///< records of 8 bytes to 1 MiB, half of them by loans and by views
 };
 
 constexpr std::size_t kMostLives = 4096;            // of processes in a round
@@ -84,6 +85,8 @@ void consume(const Place& place);
 /// Puts one item of this size.
 bool put_item(ring::Ring& ring, std::uint64_t id, std::uint64_t size, os::Deadline deadline);
 /// Gets one item and notes it under its number, by which it can be asked for.
-std::optional<std::uint64_t> get_item(ring::Ring& ring, Ledger& ledger, os::Deadline deadline);
+/// With `view` it is read where it stands, if it is far, and stays there.
+std::optional<std::uint64_t> get_item(ring::Ring& ring, Ledger& ledger, os::Deadline deadline,
+                                      ring::Lent* view = nullptr);
 
 }  // namespace shoal::chaos

@@ -42,6 +42,8 @@ bool kill_around_a_signal(const Plan& plan);
 bool kill_around_a_tally(const Plan& plan);
 /// Who shuts a ring is killed, and those who use it.
 bool kill_around_the_end(const Plan& plan);
+/// The same, of items that stand in extents.
+bool kill_around_large_items(const Plan& plan);
 /// Owners of a lock, and those who wait for it, are killed.
 bool kill_around_a_lock(const Plan& plan);
 /// The same around an RLock, which its owner takes again and again.
