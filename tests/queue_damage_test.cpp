@@ -63,8 +63,10 @@ class QueueDamage : public ::testing::Test {
   // Some items, and where that is `large`, one that needs a block of its own; some were taken.
   void make(const QueueOptions& limits, bool large) {
     large_ = large;
-    JoinableQueue<Object> queue(
-        {.maxsize = limits.maxsize, .name = good_, .max_bytes = limits.max_bytes});
+    JoinableQueue<Object> queue({.maxsize = limits.maxsize,
+                                 .name = good_,
+                                 .max_bytes = limits.max_bytes,
+                                 .redeliver = limits.redeliver});
     for (int i = 0; i < 6; ++i) queue.put(Object(i));
     queue.put(Object(std::string(large ? 70'000 : 70, 'x')));
     queue.put(Object("two"));
@@ -88,6 +90,13 @@ class QueueDamage : public ::testing::Test {
     return all;
   }
 
+  // Behind the first block.
+  [[nodiscard]] std::size_t table_of_extents() const {
+    shm::RingBlock block{};
+    std::memcpy(static_cast<void*>(&block), content_.data() + kBlocks, sizeof block);
+    return static_cast<std::size_t>(block.offset + block.size);
+  }
+
   void flip(std::size_t byte, int bit) {
     const int file = ::open(path_of(bad_).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ASSERT_NE(file, -1);
@@ -109,6 +118,8 @@ class QueueDamage : public ::testing::Test {
       }
     }
   }
+
+  [[nodiscard]] std::size_t content_size() const { return content_.size(); }
 
   std::string good_;
 
@@ -217,6 +228,15 @@ TEST_F(QueueDamage, of_who_took_what_is_an_error_or_nothing) {
   make({}, false);
   const std::size_t entries = kTally + offsetof(shm::TallyWords, entries);
   expect_no_crash({{kTally, entries + 2 * sizeof(shm::TallyEntry)}});
+}
+
+TEST_F(QueueDamage, of_who_has_what_in_hand_is_an_error_or_nothing) {
+  make({.redeliver = true}, false);
+  const std::size_t hands = table_of_extents();
+  ASSERT_GT(content_size(), hands);
+  expect_no_crash({{kTally, kTally + offsetof(shm::TallyWords, all_ended)},
+                   {hands, hands + 3 * sizeof(shm::Extent)}});
+  expect_no_crash(record_headers());
 }
 
 }  // namespace

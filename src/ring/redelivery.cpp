@@ -63,7 +63,7 @@ Get Ring::look_for_any(const Patience& patience, std::optional<Hands::Left>& lef
 std::uint64_t Ring::size_of_next() const {
   const Position at = head();
   const Header header(header_at(at.unit()).load(std::memory_order_acquire));
-  if (!header.is_item() || head() != at) return 1;
+  if (!header.is_item() || header.bytes() > segment_->size() || head() != at) return 1;
   return header.is_far() ? 0 : std::max<std::uint64_t>(1, header.bytes());
 }
 
@@ -80,15 +80,14 @@ std::optional<Get> Ring::take_into_hand(const Room& room, Record& record, Lent& 
   record.number = head.items();
   record.deliveries = 1;
   const Area place = payload_of(header, head);
-  if (!describe(header, place, room, record)) return Get::kTooSmall;
+  const std::span payload(segment_->at(place.begin, place.size()), place.size());
+  if (!describe(header, payload, room, record)) return Get::kTooSmall;
   if (header.is_far()) {
-    item = {extent_of(head), {segment_->at(place.begin, place.size()), place.size()}};
+    item = {extent_of(head), payload};
   } else {
     if (none_free) throw_all_in_hand();
     if (!lent || lent.bytes().size() < header.bytes()) return std::nullopt;
-    if (header.bytes() != 0) {
-      std::memcpy(lent.bytes().data(), segment_->at(place.begin, place.size()), place.size());
-    }
+    if (!payload.empty()) std::memcpy(lent.bytes().data(), payload.data(), payload.size());
     item = {lent.index_, lent.bytes().first(header.bytes())};
   }
   if (witness_ != nullptr) witness_->store(head.items(), std::memory_order_relaxed);
@@ -115,23 +114,23 @@ std::optional<Get> Ring::take_over(const Hands::Left& left, const Room& room, Re
   if (!header.is_item() || !area || header.bytes() > area->size()) {
     segment_->throw_damaged("an item in hand that stands nowhere");
   }
-  const Area place{area->begin, area->begin + header.bytes()};
+  const std::span payload(segment_->at(area->begin, header.bytes()), header.bytes());
   record.number = (extent.item.load(std::memory_order_relaxed) - 1) & Position::kItemMask;
-  if (!describe(header, place, room, record)) return Get::kTooSmall;
+  if (!describe(header, payload, room, record)) return Get::kTooSmall;
   const os::TaskWord self = os::self();
   record.deliveries = hands_.take_over(left, self, os::thread_id(self));
-  item = {left.index, {segment_->at(place.begin, place.size()), place.size()}};
+  item = {left.index, payload};
   return Get::kDone;
 }
 
 // False where there is too little room for it.
-bool Ring::describe(Header header, const Area& place, const Room& room, Record& record) const {
+bool Ring::describe(Header header, std::span<const std::byte> payload, const Room& room,
+                    Record& record) const {
   record.bytes = header.bytes();
   record.encoding = header.encoding();
   if (is_parcel(record.encoding)) segment_->throw_damaged("descriptors that cannot be here");
   if (record.bytes <= room.size()) return true;
-  std::memcpy(record.start.data(), segment_->at(place.begin, place.size()),
-              std::min<std::uint64_t>(record.start.size(), record.bytes));
+  std::memcpy(record.start.data(), payload.data(), std::min(record.start.size(), payload.size()));
   return false;
 }
 

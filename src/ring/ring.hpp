@@ -394,7 +394,8 @@ class Ring {
                                     InHand& item);
   std::optional<Get> take_over(const Hands::Left& left, const Room& room, Record& record,
                                InHand& item);
-  bool describe(Header header, const Area& place, const Room& room, Record& record) const;
+  bool describe(Header header, std::span<const std::byte> payload, const Room& room,
+                Record& record) const;
   Get look_for_batch(const Patience& patience);
   [[noreturn]] void throw_all_in_hand() const;
   void end_in_hand();
