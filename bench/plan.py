@@ -178,6 +178,12 @@ GROUPS = (
         plot="python",
     ),
     Group(
+        "Python queues of 3 items, arrays of 64 MiB",
+        "py",
+        ("array-copied", "array-view", "array-loan"),
+        {"shoal": "shoal", "stock": "stock Queue"},
+    ),
+    Group(
         "Python SimpleQueue",
         "py",
         ("simple-int", "simple-100B", "simple-dict", "simple-64KiB", "simple-1MiB"),
@@ -222,6 +228,8 @@ GOALS: tuple[Goal | Limit | Spread, ...] = (
     Goal("Python round trip (p50), against stock: 1/25", "py", "round-trip-p50", STOCK, 25),
     Goal("Python put_many, get_many of ints, against stock", "py", "queue-int-batched", STOCK, 40),
     Goal("Python queue, int, four to one, against stock", "py", "queue-int-4to1", STOCK, 15),
+    Goal("Python queue, 64 MiB array, copy=False, against stock", "py", "array-view", STOCK, 30),
+    Goal("Python queue, 64 MiB array in a loan, against stock", "py", "array-loan", STOCK, 500),
     Goal("Python SimpleQueue, int, against stock", "py", "simple-int", STOCK, 15),
     Goal("Python JoinableQueue, int, against stock", "py", "joinable-int", STOCK, 15),
     Goal("C++ queue, 8 B, against faster-fifo's C++ core", "cpp", "queue-8B", FIFO, 3),

@@ -23,7 +23,8 @@ DISTRIBUTIONS = ("faster-fifo", "pyzmq", "iceoryx2")
 
 
 def available() -> dict[str, Any]:
-    import locks  # not at the top: a spawned child imports this file, and needs none of them
+    import arrays  # not at the top: a spawned child imports this file, and needs none of them
+    import locks
     import processes
     import queues
     import waits
@@ -33,7 +34,7 @@ def available() -> dict[str, Any]:
         print(f"bench.py: {peer} is not installed; it is left out", file=sys.stderr)
     return {
         f"{name}/{peer}": (peer, function)
-        for module in (queues, locks, waits, processes)
+        for module in (queues, arrays, locks, waits, processes)
         for name, peer, function in module.workloads()
         if peer not in missing
     }
