@@ -248,11 +248,14 @@ class Consumer {
     return true;
   }
 
-  // Its items have the numbers from that of the first on, which the ring has noted.
+  // Its items have the numbers from that of the first on, which the ring has noted. A large one
+  // comes by itself.
   bool take_many(os::Deadline deadline) {
     const std::uint64_t most = draw(random_, 1, kLargestBatch);
     will_take(most);
-    if (place_.ring.get_many(room_, most, slices_, deadline) != ring::Get::kDone) return false;
+    const auto result = place_.ring.get_many(room_, most, slices_, deadline);
+    if (result == ring::Get::kAlone) return take(deadline);
+    if (result != ring::Get::kDone) return false;
     const std::uint64_t first = mine_.witness;
     for (std::size_t i = 0; i < slices_.size(); ++i) {
       const auto bytes = std::span(room_).subspan(slices_[i].offset, slices_[i].bytes);
