@@ -128,7 +128,7 @@ bool Payload::set_loan(PyObject* object) {
     return false;
   }
   owner_ = Ref(Py_NewRef(object));
-  buffers_.push_back(loan.core.content());
+  buffers_.emplace_back(loan.core.content());
   if (loan.core.queue() == &queue_ && put_into_loan(loan, pickle::kLonePickle)) return true;
   bundle(pickle::kLonePickle);
   return true;
