@@ -102,12 +102,15 @@ class _Shared(_core.Queue):
         A task that is cancelled has put nothing.
         """
         prepared = self._prepare(obj)
-        if self._put_prepared(prepared):
-            return
-        import asyncio
+        try:
+            if self._put_prepared(prepared):
+                return
+            import asyncio
 
-        while not self._put_prepared(prepared):
-            await asyncio.to_thread(self._poll_room, prepared, _A_WHILE)
+            while not self._put_prepared(prepared):
+                await asyncio.to_thread(self._poll_room, prepared, _A_WHILE)
+        finally:
+            self._drop(prepared)  # a thread, or a traceback, may keep it for longer
 
     def _check(self) -> None:
         """TypeError where the object behind a name is not of this class."""

@@ -28,6 +28,7 @@ void loan_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   std::erase(*loans, &loan_of(self));
   loan_of(self).core.~LoanCore();
+  loan_of(self).queue.~shared_ptr();
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -35,7 +36,7 @@ void loan_dealloc(PyObject* self) {
 int loan_buffer(PyObject* self, Py_buffer* view, int flags) {
   PyLoan& loan = loan_of(self);
   if (!loan.core) {
-    PyErr_SetString(PyExc_BufferError, "this loan was put or released");
+    PyErr_SetString(PyExc_BufferError, why_it_is_gone(loan));
     view->obj = nullptr;
     return -1;
   }
@@ -56,6 +57,10 @@ Py_ssize_t loan_length(PyObject* self) {
 
 PyObject* loan_release(PyObject* self, PyObject*) {
   PyLoan& loan = loan_of(self);
+  if (loan.being_put) {
+    PyErr_SetString(PyExc_BufferError, why_it_is_gone(loan));
+    return nullptr;
+  }
   if (loan.core && loan.exports > 0) {
     PyErr_Format(PyExc_BufferError, "this loan is in use by %zd other objects", loan.exports);
     return nullptr;
@@ -133,6 +138,10 @@ PyType_Spec view_spec = {"shoal._core.View", sizeof(PyView), 0,
 
 }  // namespace
 
+const char* why_it_is_gone(const PyLoan& loan) noexcept {
+  return loan.being_put ? "this loan is being put" : "this loan was put or released";
+}
+
 PyObject* queue_loan(PyObject* self, PyObject* size) {
   const Py_ssize_t bytes = PyNumber_AsSsize_t(size, PyExc_OverflowError);
   if (bytes == -1 && PyErr_Occurred() != nullptr) return nullptr;
@@ -152,6 +161,8 @@ PyObject* queue_loan(PyObject* self, PyObject* size) {
     PyObject* object = loan_type->tp_alloc(loan_type, 0);
     if (object == nullptr) return nullptr;
     new (&loan_of(object).core) channel::LoanCore(std::move(core));
+    new (&loan_of(object).queue)
+        std::shared_ptr<channel::QueueCore>(reinterpret_cast<PyQueue*>(self)->core);
     loans->push_back(&loan_of(object));
     return object;
   } catch (...) {
@@ -164,7 +175,7 @@ bool is_loan(PyObject* object) noexcept { return Py_TYPE(object) == loan_type; }
 PyLoan* loan_around(const channel::QueueCore* queue,
                     std::span<const std::span<const std::byte>> buffers) noexcept {
   const auto holds = [&](const PyLoan* loan) {
-    if (!loan->core || loan->core.queue() != queue) return false;
+    if (!loan->core.is_ours() || loan->core.queue() != queue) return false;
     const auto content = loan->core.content();
     return std::ranges::all_of(buffers, [&](const auto& buffer) {
       return buffer.data() >= content.data() &&

@@ -13,13 +13,17 @@ namespace shoal::python {
 
 /// shoal.Loan: what queue.loan() gives. A writable buffer until it is put or released.
 struct PyLoan {
-  PyObject_HEAD channel::LoanCore core;
+  PyObject_HEAD channel::LoanCore core;       // empty once it is put, and while that is tried
+  std::shared_ptr<channel::QueueCore> queue;  // whose memory others may look at after that
   Py_ssize_t exports;
+  bool being_put;
 };
 
 /// queue.loan(size).
 PyObject* queue_loan(PyObject* self, PyObject* size);
 bool is_loan(PyObject* object) noexcept;
+/// Of one without memory.
+const char* why_it_is_gone(const PyLoan& loan) noexcept;
 /// The open loan of that queue in which all of these lie; borrowed, or nullptr.
 PyLoan* loan_around(const channel::QueueCore* queue,
                     std::span<const std::span<const std::byte>> buffers) noexcept;

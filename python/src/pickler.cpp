@@ -37,9 +37,15 @@ PyObject* pickled_by_python(PyObject* object) {
   return PyObject_CallOneArg(dumps_function, object);
 }
 
-Payload::~Payload() {
+Payload::~Payload() { release(); }
+
+void Payload::release() noexcept {
   for (Py_buffer& buffer : held_) PyBuffer_Release(&buffer);
-  if (loan_) reinterpret_cast<PyLoan*>(owner_.get())->core = std::move(loan_);
+  held_.clear();
+  if (!std::exchange(has_loan_, false)) return;
+  auto& loan = *reinterpret_cast<PyLoan*>(owner_.get());
+  loan.being_put = false;
+  if (loan_) loan.core = std::move(loan_);
 }
 
 std::size_t Payload::bytes() const noexcept { return loan_ ? loan_bytes_ : ring::size_of(parts()); }
@@ -124,7 +130,7 @@ void Payload::set_bytes(PyObject* object) {
 bool Payload::set_loan(PyObject* object) {
   auto& loan = *reinterpret_cast<PyLoan*>(object);
   if (!loan.core) {
-    PyErr_SetString(PyExc_ValueError, "this loan was put or released");
+    PyErr_SetString(PyExc_ValueError, why_it_is_gone(loan));
     return false;
   }
   owner_ = Ref(Py_NewRef(object));
@@ -229,6 +235,7 @@ bool Payload::put_into_loan(PyLoan& loan, std::span<const std::byte> pickle) {
   if (loan_bytes_ == 0) return false;
   owner_ = Ref(Py_NewRef(reinterpret_cast<PyObject*>(&loan)));
   loan_ = std::move(loan.core);
+  has_loan_ = loan.being_put = true;
   encoding_ = ring::Encoding::kBundle;
   return true;
 }

@@ -44,6 +44,9 @@ class Payload {
   [[nodiscard]] std::size_t bytes() const noexcept;
   [[nodiscard]] bool in_loan() const noexcept { return static_cast<bool>(loan_); }
 
+  /// Gives back what it holds of the object, and the loan where it was not put. What it says of
+  /// itself stays.
+  void release() noexcept;
   /// Puts it, once. False where the deadline passed. Without the interpreter's lock.
   bool put(os::Deadline deadline);
 
@@ -78,6 +81,7 @@ class Payload {
   ring::Parcel parcel_;
   channel::LoanCore loan_;  // of owner_, to which it goes back where it is not put
   std::uint64_t loan_bytes_ = 0;
+  bool has_loan_ = false;
 };
 
 }  // namespace shoal::python

@@ -286,7 +286,8 @@ PyMethodDef methods[] = {
      "now without `block`. What unpickling raises is raised here, the item taken. ValueError "
      "after close(), ShutDown where none is left after shutdown(). Without `copy`, buffers of "
      "items "
-     "of 128 KiB and more (NumPy arrays, bytes as a memoryview) are read where they stand in "
+     "of 128 KiB and more, or from a loan (NumPy arrays, bytes as a memoryview) are read where "
+     "they stand in "
      "shared "
      "memory, which is free again when the last object that uses it is gone."},
     {"loan", queue_loan, METH_O,
@@ -326,6 +327,7 @@ PyMethodDef methods[] = {
     {"_put_prepared", queue_put_prepared, METH_O, nullptr},
     {"_poll", queue_poll, METH_O, nullptr},
     {"_poll_room", queue_poll_room, METH_VARARGS, nullptr},
+    {"_drop", queue_drop, METH_O | METH_STATIC, nullptr},
     {"_check_joinable", queue_check_joinable, METH_NOARGS, nullptr},
     {"_task_done", queue_task_done, METH_NOARGS, nullptr},
     {"_join", queue_join, METH_O, nullptr},

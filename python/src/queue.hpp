@@ -87,6 +87,7 @@ PyObject* queue_put_nowait(PyObject* self, PyObject* const* args, Py_ssize_t cou
 PyObject* queue_prepare(PyObject* self, PyObject* object);
 PyObject* queue_put_prepared(PyObject* self, PyObject* prepared);
 PyObject* queue_poll_room(PyObject* self, PyObject* args);
+PyObject* queue_drop(PyObject* self, PyObject* prepared);
 PyObject* queue_get(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names);
 PyObject* queue_get_nowait(PyObject* self, PyObject*);
 PyObject* queue_get_or(PyObject* self, PyObject* args);

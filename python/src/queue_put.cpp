@@ -100,6 +100,14 @@ PyObject* queue_put_prepared(PyObject* self, PyObject* prepared) {
   }
 }
 
+// _drop(prepared): what it holds of its object is free again, and its loan where it was not put.
+PyObject* queue_drop(PyObject*, PyObject* prepared) {
+  auto* payload = static_cast<Payload*>(PyCapsule_GetPointer(prepared, nullptr));
+  if (payload == nullptr) return nullptr;
+  payload->release();
+  Py_RETURN_NONE;
+}
+
 // _poll_room(prepared, timeout): whether there is room for that.
 PyObject* queue_poll_room(PyObject* self, PyObject* args) {
   PyObject* prepared = nullptr;
@@ -113,10 +121,12 @@ PyObject* queue_poll_room(PyObject* self, PyObject* args) {
     const auto deadline = deadline_from(true, timeout);
     if (!deadline) return nullptr;
     bool ready = false;
+    const std::size_t bytes = payload->bytes();
+    const bool handles = payload->parcel() != nullptr;
     {
       const WithoutGil other_threads_run;
-      ready = core->ring().wait_for_room(payload->bytes(), *deadline);
-      if (payload->parcel() != nullptr) core->ring().hold().wait_for_room(*deadline);
+      ready = core->ring().wait_for_room(bytes, *deadline);
+      if (handles) core->ring().hold().wait_for_room(*deadline);
     }
     return PyBool_FromLong(ready ? 1 : 0);
   } catch (...) {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import pickle
 import queue
 import signal
+import threading
 from typing import Any
 
 import numpy
@@ -342,6 +344,80 @@ def test_a_loan_that_finds_the_queue_full_stays() -> None:
     assert q.get() == 1
     q.put(loan)
     assert q.get() == b"l" * LARGE
+
+
+def test_what_is_put_of_a_part_of_a_loan_leaves_the_rest() -> None:
+    q: Any = shoal.Queue(1)
+    q.put(0)
+    loan = q.loan(1 << 20)
+    array = numpy.frombuffer(loan, dtype="u1")
+    array[:] = 5
+    with pytest.raises(queue.Full):
+        q.put(array[:500_000], timeout=0)
+    with pytest.raises(queue.Full):
+        q.put([array[200_000 + i * 2000 :][: 16 << 10] for i in range(400)], timeout=0)
+    assert (array == 5).all()
+    assert q.get() == 0
+    q = shoal.Queue()
+    loan = q.loan(1 << 20)
+    array = numpy.frombuffer(loan, dtype="u1")
+    array[:] = 5
+    q.put_many([array[:500_000], array[500_000:]])
+    assert all((part == 5).all() for part in q.get_many(2))
+
+
+def test_an_array_over_a_loan_that_was_put_can_be_looked_at_without_the_queue() -> None:
+    q: Any = shoal.Queue()
+    loan = q.loan(1 << 20)
+    array = numpy.frombuffer(loan, dtype="u1")
+    array[:] = 3
+    q.put(array)
+    q.close()
+    del q, loan
+    gc.collect()
+    assert array[-1] == 3
+
+
+def test_a_loan_that_is_being_put_cannot_be_released() -> None:
+    q: Any = shoal.Queue(1)
+    q.put(0)
+    loan = q.loan(LARGE)
+    putter = threading.Thread(target=q.put, args=(loan,))
+    putter.start()
+    wait_until(lambda: len(loan) == 0)
+    with pytest.raises(BufferError, match="being put"):
+        loan.release()
+    with pytest.raises(ValueError, match="being put"):
+        q.put(loan)
+    assert q.get() == 0
+    putter.join()
+    assert len(q.get()) == LARGE
+    with pytest.raises(ValueError, match="was put"):
+        q.put(loan)
+
+
+def test_a_cancelled_put_async_gives_its_loan_back_at_once() -> None:
+    q: Any = shoal.Queue(1)
+    q.put(0)
+    loan = q.loan(LARGE)
+    content = bytearray(LARGE)
+
+    async def cancelled(item: Any) -> None:
+        task = asyncio.ensure_future(q.put_async(item))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled(loan))
+    assert len(loan) == LARGE
+    asyncio.run(cancelled(pickle.PickleBuffer(content)))
+    content.append(1)
+    q.shutdown()
+    with pytest.raises(shoal.ShutDown) as raised:
+        asyncio.run(q.put_async(loan))
+    assert raised.value.__traceback__ is not None
+    assert len(loan) == LARGE
 
 
 def test_loans_in_a_batch_keep_their_place() -> None:

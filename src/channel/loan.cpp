@@ -22,7 +22,8 @@ LoanCore::LoanCore(std::shared_ptr<QueueCore> queue, std::uint64_t size)
     throw OutOfMemory("a loan of " + std::to_string(size) + " bytes is too large for " +
                       queue_->segment().label());
   }
-  if (!queue_->ring().lend(kBefore + size + kBehind, os::Deadline::never(), lent_)) {
+  const std::uint64_t least = kBefore + size + pickle::kLonePickle.size();
+  if (!queue_->ring().lend(kBefore + size + kBehind, least, os::Deadline::never(), lent_)) {
     throw OutOfMemory("no more loans of " + queue_->segment().label() + ": all its " +
                       std::to_string(shm::kExtents) +
                       " extents are in use, by loans, views and large items");
@@ -46,7 +47,7 @@ std::uint64_t LoanCore::wrap(std::span<const std::span<const std::byte>> buffers
     const auto begin = static_cast<std::uint64_t>(buffer.data() - lent_.bytes().data());
     places.push_back({begin, buffer.size()});
   }
-  return pickle::write_around(lent_.bytes(), places, pickle);
+  return pickle::write_around(lent_.bytes(), {kBefore, size_}, places, pickle);
 }
 
 std::uint64_t LoanCore::wrap_all() {

@@ -36,6 +36,8 @@ class LoanCore {
   /// Begins at a page.
   [[nodiscard]] std::span<std::byte> content() const noexcept;
   [[nodiscard]] const QueueCore* queue() const noexcept { return queue_.get(); }
+  /// Whether this process has it, not one that this was forked from.
+  [[nodiscard]] bool is_ours() const noexcept { return lent_.is_ours(); }
 
   /// Makes a bundle of it: `pickle` with buffers that stand at these places of the content. The
   /// bytes of that, or 0 where it has no room for them. Throws std::logic_error where it is not

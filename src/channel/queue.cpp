@@ -107,6 +107,7 @@ bool QueueBase::send_content(Kind kind, std::span<const std::byte> content,
 
 // A large one goes straight to where it stays: the ring says how large it is, and it is taken into
 // what was made for it, unless another consumer was quicker. One in an extent is copied from there.
+// Memory for it is had before it is taken.
 QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Freight& into,
                                            std::span<const std::byte>& bytes, Raw& raw,
                                            Nanoseconds timeout) const {
@@ -116,15 +117,20 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
   ByteBuffer& buffer = into.state_->buffer;
   buffer.resize_uninitialized(kDirectFrom);
   ring::Record record;
-  for (;;) {
-    auto result = ring.get(all_of(buffer), record, deadline);
+  for (bool prepared = false;;) {
+    ring::Room first = all_of(buffer);
+    first.in_place = prepared;
+    auto result = ring.get(first, record, deadline);
     if (result == ring::Get::kDone) break;
     if (result != ring::Get::kTooSmall) return Came::kNothing;
     const auto size = record.encoding == ring::Encoding::kPickle
                           ? pickle::wrapped_size(kind, record.start, record.bytes)
                           : 0;
     if (size == 0) {
-      buffer.resize_uninitialized(record.bytes);
+      const bool far = record.bytes >= ring::kFarFrom && !prepared;
+      if (far) vessel.resize(vessel.object, record.bytes);
+      if (!far) buffer.resize_uninitialized(record.bytes);
+      prepared = prepared || far;
       continue;
     }
     std::array<std::byte, pickle::kLongPrefix> prefix{};

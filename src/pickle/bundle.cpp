@@ -40,15 +40,17 @@ BundleParts::BundleParts(std::span<const std::span<const std::byte>> buffers,
   parts_[0] = std::as_bytes(std::span(head_));
 }
 
-std::uint64_t write_around(std::span<std::byte> room, std::span<const BundlePlace> places,
+std::uint64_t write_around(std::span<std::byte> room, const BundlePlace& content,
+                           std::span<const BundlePlace> places,
                            std::span<const std::byte> pickle) noexcept {
-  std::uint64_t first = room.size();
-  std::uint64_t end = head_size(places.size());
+  const std::uint64_t end = content.begin + content.size;
   for (const auto& place : places) {
-    first = std::min(first, place.begin);
-    end = std::max(end, place.begin + place.size);
+    if (place.begin < content.begin || place.begin + place.size > end) return 0;
   }
-  if (head_size(places.size()) > first || pickle.size() > room.size() - end) return 0;
+  if (head_size(places.size()) > content.begin || end > room.size() ||
+      pickle.size() > room.size() - end) {
+    return 0;
+  }
   const BundleHead head{places.size(), end};
   std::memcpy(room.data(), &head, sizeof head);
   if (!places.empty()) {

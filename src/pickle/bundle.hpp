@@ -43,9 +43,11 @@ class BundleParts {
   std::vector<std::span<const std::byte>> parts_;
 };
 
-/// Writes a bundle around buffers that stand in `room` already, at `places`: head and places before
-/// them, the pickle behind them. Its size; 0 where there is no room for it.
-std::uint64_t write_around(std::span<std::byte> room, std::span<const BundlePlace> places,
+/// Writes a bundle around buffers that stand in the `content` of `room` already, at `places`: head
+/// and places before the content, the pickle behind it. Its size; 0 where there is no room for it:
+/// then nothing was written.
+std::uint64_t write_around(std::span<std::byte> room, const BundlePlace& content,
+                           std::span<const BundlePlace> places,
                            std::span<const std::byte> pickle) noexcept;
 
 /// A bundle that is read in place.

@@ -47,18 +47,21 @@ TEST(Bundle, of_a_bytes_object_alone_is_a_pickle_of_it) {
 TEST(Bundle, is_written_around_what_stands_there) {
   std::vector<std::byte> room(8192, std::byte{7});
   const std::array<BundlePlace, 2> places{{{4096, 100}, {4200, 8}}};
-  const std::uint64_t size = write_around(room, places, bytes_of("a pickle"));
-  ASSERT_EQ(size, 4208U + 8);
+  const BundlePlace whole{4096, 200};
+  const std::uint64_t size = write_around(room, whole, places, bytes_of("a pickle"));
+  ASSERT_EQ(size, 4296U + 8) << "behind the whole content";
   const auto read = Bundle::in(std::span(room).first(size));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->buffers()[0].data(), room.data() + 4096);
   EXPECT_EQ(read->buffers()[1].size(), 8U);
   EXPECT_TRUE(std::ranges::equal(read->pickle(), bytes_of("a pickle")));
-  EXPECT_EQ(room[4096], std::byte{7});
+  for (std::size_t i = 4096; i < 4296; ++i) ASSERT_EQ(room[i], std::byte{7}) << i;
 
-  EXPECT_EQ(write_around(std::span(room).first(4212), places, bytes_of("a pickle")), 0U);
-  const std::array<BundlePlace, 1> too_near{{{16, 8}}};
-  EXPECT_EQ(write_around(room, too_near, {}), 0U);
+  EXPECT_EQ(write_around(std::span(room).first(4300), whole, places, bytes_of("a pickle")), 0U);
+  const std::array<BundlePlace, 1> outside{{{16, 8}}};
+  EXPECT_EQ(write_around(room, whole, outside, {}), 0U);
+  const std::array<BundlePlace, 2> many{{{64, 8}, {72, 8}}};
+  EXPECT_EQ(write_around(room, {32, 100}, many, {}), 0U) << "no room for their places";
 }
 
 TEST(Bundle, refuses_what_is_none) {

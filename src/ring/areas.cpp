@@ -45,8 +45,18 @@ void Ring::takes_memory(std::uint64_t more) noexcept {
 }
 
 // One that has no limit of its own takes half of the memory there is, so that others can go on and
-// say what is wrong.
-void Ring::ask_for_share(std::uint64_t more) const {
+// say what is wrong. What free extents have goes before that is reached.
+void Ring::ask_for_share(std::uint64_t more) {
+  if (max_bytes_ != 0) return;
+  try {
+    check_share(more);
+  } catch (const OutOfMemory&) {
+    if (give_back_free(shm::kExtents) == 0) throw;
+    check_share(more);
+  }
+}
+
+void Ring::check_share(std::uint64_t more) const {
   const os::MemoryLeft left = os::memory_left();
   std::uint64_t has = 0;
   for (const Area& area : areas()) has += area.size();

@@ -123,8 +123,9 @@ void Extents::belongs_to(std::size_t index, Position item) const {
   (*this)[index].item.store(item.items() + 1, kRelaxed);
 }
 
+// Release: who sees this sees the owner, too, and does not take it for that of the dead (is_in()).
 void Extents::belongs_to_none(std::size_t index) const noexcept {
-  (*this)[index].item.store(0, kRelaxed);
+  (*this)[index].item.store(0, kRelease);
 }
 
 // By nobody but its owner. That a forked child has a copy of what its parent owned is seen before
@@ -152,7 +153,7 @@ Area Extents::take_item(std::uint64_t index, std::uint64_t bytes, Position head,
 }
 
 bool Extents::is_in(const shm::Extent& extent, Position head, Position tail) noexcept {
-  const std::uint64_t item = extent.item.load(kRelaxed);
+  const std::uint64_t item = extent.item.load(kAcquire);
   if (item == 0) return false;
   const std::uint64_t before = (item - 1 - head.items()) & Position::kItemMask;
   return before < items_between(head, tail);

@@ -25,7 +25,9 @@ void Ring::give_back() noexcept {
     const ConsumerGuard consumers(*this, kOnce);
     if (!consumers) return;
     const LockGuard producers(*this, words_.producers, kOnce);
-    if (producers) shrink();
+    if (!producers) return;
+    if (producers.from_dead()) repair();
+    shrink();
   } catch (...) {  // NOLINT(bugprone-empty-catch): what is wrong is said by who puts or takes
   }
 }

@@ -99,10 +99,16 @@ void Ring::take_block(std::size_t index, std::uint64_t units, const Block& now) 
   const std::uint64_t doubled = std::min((now.end - now.begin) * kUnit * 2, most);
   const std::uint64_t size =
       round_up(std::max({doubled, kBusyBlock, (units + 2) * kUnit}), os::page_size());
-  if (max_bytes_ == 0) ask_for_share(size);
-  const std::uint64_t offset = find_gap(size).begin;
+  ask_for_share(size);
+  std::uint64_t offset = find_gap(size).begin;
   takes_memory(size);
-  segment_->grow(offset, size);
+  try {
+    segment_->grow(offset, size);
+  } catch (const OutOfMemory&) {
+    if (give_back_free(shm::kExtents) == 0) throw;
+    offset = find_gap(size).begin;
+    segment_->grow(offset, size);
+  }
   words_.blocks[index].offset.store(offset, std::memory_order_relaxed);
   words_.blocks[index].size.store(size, std::memory_order_release);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ring/asked.hpp"
+
 namespace shoal::ring {
 namespace {
 
@@ -55,19 +57,13 @@ std::optional<Hands::Left> Hands::find_left(os::TaskWord self, std::uint64_t hea
   words_->looked_at.store(static_cast<std::uint64_t>(os::coarse_now().count()), kRelaxed);
   std::optional<Left> oldest;
   std::uint64_t age = 0;
-  os::TaskWord dead = 0;  // the last that was asked for
-  os::TaskWord alive = self;
+  Asked asked;
   const auto extents = extents_.used();
   for (std::size_t i = 0; i < extents.size(); ++i) {
     const auto& extent = extents[i];
     if (extent.hand.load(kAcquire) == 0) continue;
     const os::TaskWord owner = extent.owner.load(kAcquire);
-    if (owner == 0 || owner == alive || owner == self) continue;
-    if (owner != dead && !os::is_dead(owner)) {
-      alive = owner;
-      continue;
-    }
-    dead = owner;
+    if (owner == 0 || owner == self || !asked.is_dead(owner)) continue;
     const bool first = !oldest;
     if (first || age_of(extent, head) > age) {
       oldest = Left{i, owner};

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "ring/asked.hpp"
 #include "ring/ring_locks.hpp"
 #include "ring/ring_waits.hpp"
 
@@ -35,7 +36,7 @@ bool Ring::put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::De
     if (far && !lent) {
       if (shut() != Shut::kNo) return Put::kShut;
       if (!has_room(bytes)) return Put::kFull;
-      const Lending result = lend(bytes, patience, lent);
+      const Lending result = lend(bytes, patience, Share::kHalf, lent);
       if (result == Lending::kBusy) return Put::kBusy;
       far = result == Lending::kDone;
       std::byte* place = lent.bytes().data();
@@ -77,30 +78,28 @@ Put Ring::try_put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding,
 // Where small items need one to be taken, those who put leave them half of all.
 bool Ring::extents_to_spare() const { return !hands_ || extents_.in_use() < shm::kExtents / 2; }
 
-bool Ring::lend(std::uint64_t bytes, os::Deadline deadline, Lent& lent) {
-  check(bytes, nullptr);
+bool Ring::lend(std::uint64_t bytes, std::uint64_t least, os::Deadline deadline, Lent& lent) {
+  check(least, nullptr);
   if (shut() != Shut::kNo) throw_shut();
   if (!extents_to_spare()) return false;
-  return lend(bytes, {.deadline = deadline}, lent) == Lending::kDone;
+  return lend(bytes, {.deadline = deadline}, Share::kHalf, lent) == Lending::kDone;
 }
 
 // The lock is held to find it; fresh memory is taken afterwards, as that takes long.
-Ring::Lending Ring::lend(std::uint64_t bytes, const Patience& patience, Lent& lent) {
+Ring::Lending Ring::lend(std::uint64_t bytes, const Patience& patience, Share share, Lent& lent) {
   std::size_t index = Extents::kNone;
   bool fresh = false;
   {
     const LockGuard lock(*this, words_.producers, patience);
     if (!lock) return Lending::kBusy;
     if (lock.from_dead()) repair();
-    index = find_extent(bytes, fresh);
+    index = find_extent(bytes, share, fresh);
   }
   lower_what_others_could_not();
   if (index == Extents::kNone) return Lending::kNone;
-  const auto area = extents_.area(index);
-  if (!area) segment_->throw_damaged("an extent that has gone");
   try {
-    if (fresh) segment_->grow(area->begin, area->size());
-    lent = Lent(*this, index, os::self(), {segment_->at(area->begin, area->size()), area->size()});
+    const Area area = fresh ? take_memory(index, patience) : area_of(index);
+    lent = Lent(*this, index, os::self(), {segment_->at(area.begin, area.size()), area.size()});
   } catch (...) {
     extents_.free(index, os::self());
     throw;
@@ -109,40 +108,74 @@ Ring::Lending Ring::lend(std::uint64_t bytes, const Patience& patience, Lent& le
   return Lending::kDone;
 }
 
-// One that is free, or was left by the dead, or a new one.
-std::size_t Ring::find_extent(std::uint64_t bytes, bool& fresh) {
-  words_.grown_at.store(os::coarse_now().count(), std::memory_order_relaxed);
-  std::size_t index = extents_.take_free(bytes, os::self());
-  if (index != Extents::kNone) return index;
-  sweep();
-  index = extents_.take_free(bytes, os::self());
-  if (index != Extents::kNone) return index;
-  fresh = true;
-  return enter_extent(bytes);
+Area Ring::area_of(std::size_t index) const {
+  const auto area = extents_.area(index);
+  if (!area) segment_->throw_damaged("an extent that has gone");
+  return *area;
 }
 
-std::size_t Ring::enter_extent(std::uint64_t bytes) {
+// One that is free, or was left by the dead, or a new one.
+std::size_t Ring::find_extent(std::uint64_t bytes, Share share, bool& fresh) {
+  std::size_t index = extents_.take_free(bytes, os::self());
+  if (index == Extents::kNone) {
+    sweep();
+    index = extents_.take_free(bytes, os::self());
+  }
+  fresh = index == Extents::kNone;
+  if (fresh) return enter_extent(bytes, share);
+  words_.grown_at.store(os::coarse_now().count(), std::memory_order_relaxed);
+  return index;
+}
+
+std::size_t Ring::enter_extent(std::uint64_t bytes, Share share) {
   const std::uint64_t page = os::page_size();
   const std::uint64_t size = std::max(page, (bytes + page - 1) / page * page);
   std::size_t index = extents_.find_unused();
-  if (index == Extents::kNone && replace_a_free_one()) index = extents_.find_unused();
+  if (index == Extents::kNone && give_back_free(1) != 0) index = extents_.find_unused();
   if (index == Extents::kNone) return index;
-  if (max_bytes_ == 0) ask_for_share(size);
+  if (share == Share::kHalf) ask_for_share(size);
   const Area area = find_gap(size);
   takes_memory(size);
   extents_.enter(index, area, os::self());
   return index;
 }
 
-// All entries stand for something, but one of them has the wrong size and is free.
-bool Ring::replace_a_free_one() {
-  for (std::size_t i = 0; i < extents_.count(); ++i) {
+// Free ones have the wrong size, and stand in the way: as entries, or with their memory. Says how
+// many of them, at most so many, are gone.
+std::size_t Ring::give_back_free(std::size_t most) {
+  std::size_t count = 0;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < extents_.count() && count < most; ++i) {
     const auto area = extents_.area(i);
     if (!area || !extents_.forget_free(i)) continue;
     segment_->give_back(area->begin, area->size());
-    return true;
+    bytes += area->size();
+    ++count;
   }
-  return false;
+  const std::uint64_t more = words_.more.load(std::memory_order_relaxed);
+  words_.more.store(more - std::min(more, bytes), std::memory_order_relaxed);
+  return count;
+}
+
+// Outside of the lock. Where there is none, what free extents have goes first; then there may be a
+// better place, too.
+Area Ring::take_memory(std::size_t index, const Patience& patience) {
+  Area area = area_of(index);
+  try {
+    segment_->grow(area.begin, area.size());
+  } catch (const OutOfMemory&) {
+    {
+      const LockGuard lock(*this, words_.producers, patience);
+      if (!lock) throw;
+      if (lock.from_dead()) repair();
+      if (give_back_free(shm::kExtents) == 0) throw;
+      extents_.free(index, os::self());  // without memory: it stands for nothing
+      area = find_gap(area.size());
+      extents_.enter(index, area, os::self());
+    }
+    segment_->grow(area.begin, area.size());
+  }
+  return area;
 }
 
 // Under the producers' lock: frees what the dead have left. The head is read after the owner: an
@@ -152,17 +185,13 @@ bool Ring::replace_a_free_one() {
 void Ring::sweep() {
   repair_if_needed();
   const Position tail = this->tail();
-  os::TaskWord dead = 0;  // the last that was asked for
-  os::TaskWord alive = os::self();
+  const os::TaskWord self = os::self();
+  Asked asked;
   for (std::size_t i = 0; i < extents_.count(); ++i) {
     auto& extent = extents_[i];
     os::TaskWord owner = extent.owner.load(std::memory_order_acquire);
-    if (owner == 0 || owner == alive || Extents::is_in(extent, head(), tail)) continue;
-    if (owner != dead && !os::is_dead(owner)) {
-      alive = owner;
-      continue;
-    }
-    dead = owner;
+    if (owner == 0 || owner == self || Extents::is_in(extent, head(), tail)) continue;
+    if (!asked.is_dead(owner)) continue;
     if (hands_ && extent.hand.load(std::memory_order_acquire) != 0) continue;
     extent.owner.compare_exchange_strong(owner, 0, std::memory_order_acq_rel);
   }

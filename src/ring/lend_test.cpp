@@ -1,6 +1,7 @@
 // Items outside of the blocks.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,7 +73,11 @@ void rest(const std::shared_ptr<Segment>& segment) {
 void in_child(const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
-    body();
+    try {
+      body();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
     ::_exit(::testing::Test::HasFailure() ? 1 : 0);
   }
   int status = 0;
@@ -263,6 +268,29 @@ TEST(Lend, more_items_than_extents_go_into_blocks) {
   EXPECT_FALSE(ring.lend(4096, os::Deadline::now(), lent));
   for (int i = 0; i < many; ++i) ASSERT_EQ(get(ring), content(kFarFrom, i));
   EXPECT_TRUE(ring.lend(4096, os::Deadline::now(), lent));
+}
+
+// A file of so many bytes is all that there is.
+TEST(Lend, what_is_free_makes_room_for_another_size) {
+  const auto segment = new_segment({.max_bytes = 1U << 30U});
+  Ring ring(segment);
+  in_child([&] {
+    rlimit limit{};
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = 64U << 20U;
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (const std::size_t size : {20U << 20U, 45U << 20U, 30U << 20U, 50U << 20U}) {
+      EXPECT_TRUE(put(ring, content(size, 1)));
+      Lent taken = get_in_place(ring);
+      EXPECT_EQ(taken.bytes().size(), size);
+    }
+    const Lent held = [&] {
+      EXPECT_TRUE(put(ring, content(50U << 20U, 1)));
+      return get_in_place(ring);
+    }();
+    EXPECT_THROW(put(ring, content(40U << 20U, 1)), OutOfMemory);
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(put(ring, content(100'000, i)));
+  });
 }
 
 TEST(Lend, counts_for_max_bytes_and_max_items) {

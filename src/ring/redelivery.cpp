@@ -26,7 +26,7 @@ Get Ring::try_get_into_hand(const Room& room, Record& record, const Patience& pa
     if (!left) need = std::max(need, size_of_next());
     if (!left && need > lent.bytes().size()) {
       lent = Lent();
-      const Lending lending = lend(need, patience, lent);
+      const Lending lending = lend(need, patience, Share::kAll, lent);
       if (lending == Lending::kBusy) return Get::kBusy;
       none_free = lending == Lending::kNone;
     }

@@ -175,8 +175,8 @@ bool Ring::too_many(Position tail) {
 bool Ring::too_much(std::uint64_t bytes) const noexcept {
   if (max_bytes_ == 0) [[likely]]
     return false;
-  const std::uint64_t taken = taken_.at(head());
   const std::uint64_t put = put_.at(tail());
+  const std::uint64_t taken = taken_.at(head());
   return put > taken && put - taken + bytes > max_bytes_;
 }
 
@@ -373,7 +373,8 @@ bool Ring::has_item() const {
 // Or there never will be.
 bool Ring::has_room(std::uint64_t bytes) const {
   if (shut() != Shut::kNo) return true;
-  if (words_.max_items != 0 && items_between(head(), tail()) >= words_.max_items) return false;
+  const Position to = tail();  // before the head: rather too few than too many
+  if (words_.max_items != 0 && items_between(head(), to) >= words_.max_items) return false;
   return !too_much(bytes);
 }
 

@@ -245,7 +245,11 @@ class Ring {
   /// Memory for at least so many bytes, to be written and then put. False where the deadline passed
   /// before the lock was free, or where all extents are in use (with redelivery: half of them).
   /// Throws OutOfMemory.
-  bool lend(std::uint64_t bytes, os::Deadline deadline, Lent& lent);
+  bool lend(std::uint64_t bytes, os::Deadline deadline, Lent& lent) {
+    return lend(bytes, bytes, deadline, lent);
+  }
+  /// The same where an item of `least` bytes will do, which is what max_bytes is asked for.
+  bool lend(std::uint64_t bytes, std::uint64_t least, os::Deadline deadline, Lent& lent);
   /// The first `bytes` of it as an item; otherwise as put(). It is the caller's no longer where
   /// that returns true, else it still is. Throws std::logic_error where it is not this process's.
   bool put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, os::Deadline deadline);
@@ -347,7 +351,8 @@ class Ring {
   void grow(Position& tail, std::uint64_t units);
   std::size_t choose_block(std::uint64_t units, const Block& now);
   void take_block(std::size_t index, std::uint64_t units, const Block& now);
-  void ask_for_share(std::uint64_t more) const;
+  void ask_for_share(std::uint64_t more);
+  void check_share(std::uint64_t more) const;
   void takes_memory(std::uint64_t more) noexcept;
   [[nodiscard]] std::vector<Area> areas() const;
   [[nodiscard]] Area find_gap(std::uint64_t size) const;
@@ -374,11 +379,15 @@ class Ring {
   Put try_put_lent(Lent& lent, std::uint64_t bytes, Encoding encoding, const Patience& patience);
   bool put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::Deadline deadline);
   enum class Lending : std::uint8_t { kDone, kBusy, kNone };
-  Lending lend(std::uint64_t bytes, const Patience& patience, Lent& lent);
+  /// Who takes items needs some where those who put may have no more.
+  enum class Share : std::uint8_t { kHalf, kAll };
+  Lending lend(std::uint64_t bytes, const Patience& patience, Share share, Lent& lent);
   [[nodiscard]] bool extents_to_spare() const;
-  std::size_t find_extent(std::uint64_t bytes, bool& fresh);
-  std::size_t enter_extent(std::uint64_t bytes);
-  bool replace_a_free_one();
+  std::size_t find_extent(std::uint64_t bytes, Share share, bool& fresh);
+  std::size_t enter_extent(std::uint64_t bytes, Share share);
+  std::size_t give_back_free(std::size_t most);
+  Area take_memory(std::size_t index, const Patience& patience);
+  [[nodiscard]] Area area_of(std::size_t index) const;
   void sweep();
   void take_back(std::size_t index) noexcept;
 
