@@ -284,12 +284,9 @@ PyMethodDef methods[] = {
      "get($self, /, block=True, timeout=None, *, copy=True)\n--\n\n"
      "Take the oldest item. Empty where there is none for `timeout` seconds (None: no limit), or "
      "now without `block`. What unpickling raises is raised here, the item taken. ValueError "
-     "after close(), ShutDown where none is left after shutdown(). Without `copy`, buffers of "
-     "items "
-     "of 128 KiB and more, or from a loan (NumPy arrays, bytes as a memoryview) are read where "
-     "they stand in "
-     "shared "
-     "memory, which is free again when the last object that uses it is gone."},
+     "after close(), ShutDown where none is left after shutdown(). Without `copy`, buffers (NumPy "
+     "arrays, bytes as a memoryview) of items of 128 KiB and more, or from a loan, are read where "
+     "they stand in shared memory, which is free again when the last object that uses it is gone."},
     {"loan", queue_loan, METH_O,
      "loan($self, size, /)\n--\n\n"
      "Shared memory of so many bytes, in which an item is written before it is put: a writable "
