@@ -12,6 +12,14 @@ using Nanoseconds = std::chrono::nanoseconds;
 /// The same clock, read cheaply: it moves every few milliseconds.
 Nanoseconds coarse_now() noexcept;
 
+/// From a point in time that was written to shared memory to now, on the clock of coarse_now().
+/// What can be no such time is long ago.
+inline Nanoseconds passed_since(std::uint64_t then) noexcept {
+  const std::uint64_t passed = static_cast<std::uint64_t>(coarse_now().count()) - then;
+  constexpr auto kMost = static_cast<std::uint64_t>(Nanoseconds::max().count());
+  return Nanoseconds(static_cast<std::int64_t>(passed <= kMost ? passed : kMost));
+}
+
 /// A point in time, or never.
 class Deadline {
  public:

@@ -18,8 +18,7 @@ constexpr auto kInUse = std::chrono::seconds(1);
 void Ring::give_back() noexcept {
   if (words_.more.load(std::memory_order_relaxed) <= kKept) [[likely]]
     return;
-  const os::Nanoseconds grown_at(words_.grown_at.load(std::memory_order_relaxed));
-  if (os::coarse_now() - grown_at < kInUse) return;
+  if (os::passed_since(words_.grown_at.load(std::memory_order_relaxed)) < kInUse) return;
   try {
     constexpr Patience kOnce{.lock = Patience::Lock::kOnce};
     const ConsumerGuard consumers(*this, kOnce);

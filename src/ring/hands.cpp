@@ -93,8 +93,7 @@ std::uint32_t Hands::take_over(const Left& left, os::TaskWord self, std::uint32_
 
 bool Hands::is_time_to_look() const noexcept {
   if (some_left()) return true;
-  const auto looked_at = static_cast<std::int64_t>(words_->looked_at.load(kRelaxed));
-  return os::coarse_now() - os::Nanoseconds(looked_at) >= kBetweenLooks;
+  return os::passed_since(words_->looked_at.load(kRelaxed)) >= kBetweenLooks;
 }
 
 std::size_t Hands::find_own(os::TaskWord self, std::uint32_t thread) const {

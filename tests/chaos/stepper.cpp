@@ -1,6 +1,7 @@
 #include "stepper.hpp"
 
 #include <elf.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
@@ -190,7 +191,48 @@ bool Stepper::finish_function(const WhileAsleep& while_asleep) {
   return continue_to(return_address(pid(), registers_of(pid())), while_asleep);
 }
 
-bool Stepper::run_to(const Point& point, const WhileAsleep& while_asleep) {
+namespace {
+
+// While it lives, this process and its victim share a core: they go by turns, and on two cores that
+// are idle otherwise each turn would cost waking one of them.
+class OnOneCore {
+ public:
+  explicit OnOneCore(pid_t victim) : victim_(victim) {
+    CPU_ZERO(&one_);
+    CPU_SET(static_cast<std::size_t>(std::max(0, ::sched_getcpu())), &one_);
+    ::sched_getaffinity(0, sizeof all_, &all_);
+    set(one_);
+  }
+  OnOneCore(const OnOneCore&) = delete;
+  OnOneCore& operator=(const OnOneCore&) = delete;
+  ~OnOneCore() { set(all_); }
+
+  // For others that are started meanwhile: they are to run anywhere.
+  [[nodiscard]] Stepper::WhileAsleep freed(const Stepper::WhileAsleep& body) const {
+    if (!body) return {};
+    return [this, &body] {
+      set(all_);
+      const bool result = body();
+      set(one_);
+      return result;
+    };
+  }
+
+ private:
+  void set(const cpu_set_t& cores) const {
+    ::sched_setaffinity(0, sizeof cores, &cores);
+    ::sched_setaffinity(victim_, sizeof cores, &cores);  // which may have ended
+  }
+  pid_t victim_;
+  cpu_set_t one_{};
+  cpu_set_t all_{};
+};
+
+}  // namespace
+
+bool Stepper::run_to(const Point& point, const WhileAsleep& body) {
+  const OnOneCore together(pid());
+  const WhileAsleep while_asleep = together.freed(body);
   for (std::uint64_t seen = 1; seen < point.occurrence; ++seen) {
     if (!continue_to(point.address, while_asleep) || !step(while_asleep)) return false;
   }
@@ -214,8 +256,10 @@ void Stepper::kill(bool reap) {
   if (reap) child_ = Child();
 }
 
-Recording record(Stepper& victim, const Watching& watching,
-                 const Stepper::WhileAsleep& while_asleep, bool each_step) {
+Recording record(Stepper& victim, const Watching& watching, const Stepper::WhileAsleep& body,
+                 bool each_step) {
+  const OnOneCore together(victim.pid());
+  const Stepper::WhileAsleep while_asleep = together.freed(body);
   Recording recording;
   Watch watch(watching);
   std::vector<Found> found;
