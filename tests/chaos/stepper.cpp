@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -194,29 +195,20 @@ bool Stepper::finish_function(const WhileAsleep& while_asleep) {
 namespace {
 
 // While it lives, this process and its victim share a core: they go by turns, and on two cores that
-// are idle otherwise each turn would cost waking one of them.
+// are idle otherwise each turn would cost waking one of them. Not where others come in meanwhile,
+// who would have to share it as well.
 class OnOneCore {
  public:
   explicit OnOneCore(pid_t victim) : victim_(victim) {
-    CPU_ZERO(&one_);
-    CPU_SET(static_cast<std::size_t>(std::max(0, ::sched_getcpu())), &one_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(std::max(0, ::sched_getcpu())), &one);
     ::sched_getaffinity(0, sizeof all_, &all_);
-    set(one_);
+    set(one);
   }
   OnOneCore(const OnOneCore&) = delete;
   OnOneCore& operator=(const OnOneCore&) = delete;
   ~OnOneCore() { set(all_); }
-
-  // For others that are started meanwhile: they are to run anywhere.
-  [[nodiscard]] Stepper::WhileAsleep freed(const Stepper::WhileAsleep& body) const {
-    if (!body) return {};
-    return [this, &body] {
-      set(all_);
-      const bool result = body();
-      set(one_);
-      return result;
-    };
-  }
 
  private:
   void set(const cpu_set_t& cores) const {
@@ -224,15 +216,14 @@ class OnOneCore {
     ::sched_setaffinity(victim_, sizeof cores, &cores);  // which may have ended
   }
   pid_t victim_;
-  cpu_set_t one_{};
   cpu_set_t all_{};
 };
 
 }  // namespace
 
-bool Stepper::run_to(const Point& point, const WhileAsleep& body) {
-  const OnOneCore together(pid());
-  const WhileAsleep while_asleep = together.freed(body);
+bool Stepper::run_to(const Point& point, const WhileAsleep& while_asleep) {
+  std::optional<OnOneCore> together;
+  if (!while_asleep) together.emplace(pid());
   for (std::uint64_t seen = 1; seen < point.occurrence; ++seen) {
     if (!continue_to(point.address, while_asleep) || !step(while_asleep)) return false;
   }
@@ -256,10 +247,10 @@ void Stepper::kill(bool reap) {
   if (reap) child_ = Child();
 }
 
-Recording record(Stepper& victim, const Watching& watching, const Stepper::WhileAsleep& body,
-                 bool each_step) {
-  const OnOneCore together(victim.pid());
-  const Stepper::WhileAsleep while_asleep = together.freed(body);
+Recording record(Stepper& victim, const Watching& watching,
+                 const Stepper::WhileAsleep& while_asleep, bool each_step) {
+  std::optional<OnOneCore> together;
+  if (!while_asleep) together.emplace(victim.pid());
   Recording recording;
   Watch watch(watching);
   std::vector<Found> found;
