@@ -58,6 +58,7 @@ OF_ANY_METHOD = {
     "test_queue_redeliver",
     "test_queue_scale",
     "test_queue_shutdown",
+    "test_queue_views",
     "test_rlock",
     "test_semaphore",
     "test_signals",

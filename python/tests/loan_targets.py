@@ -1,4 +1,4 @@
-"""What the children of the tests of loans and views run; importable, as spawn needs it."""
+"""What the tests of loans and views share, and what their children run; importable for spawn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy
+
+LARGE = 300_000
+SIZES = [0, 1, 1000, 20_000, LARGE]  # of bytes: in the pickle, beside it, outside of the ring
+
+
+def memory_of(queue: Any) -> int:
+    return os.fstat(queue.descriptor()).st_blocks * 512
+
+
+def array_of(size: int, dtype: str = "u1") -> numpy.ndarray[Any, Any]:
+    return (numpy.arange(size) % 251).astype(dtype)
 
 
 def double_in_place(requests: Any, replies: Any) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty
@@ -35,10 +34,10 @@ def holding(context: Any, jobs: Any, count: int) -> Iterator[Any]:
 
 
 def lose(context: Any, jobs: Any, count: int) -> None:
-    """A child is killed with so many items in hand; nobody has looked for the dead since."""
+    """A child is killed with all the items in hand: who finds the queue empty looks for it."""
     with holding(context, jobs, count) as victim:
+        assert jobs.empty()
         killed(victim)
-    time.sleep(0.11)  # no wait for an event: for as long nobody needs to look
 
 
 @pytest.fixture
@@ -194,11 +193,11 @@ def test_a_fork_has_nothing_of_what_its_parent_took(jobs: Any) -> None:
 def test_what_the_dead_had_comes_again(shoal_context: Any, item: Any) -> None:
     jobs = shoal_context.JoinableQueue(redeliver=True)
     jobs.put(item)
-    jobs.put("in the queue")
     lose(shoal_context, jobs, 1)
-    assert jobs.qsize() == 1
+    assert jobs.qsize() == 0
     assert jobs.join(0.01) is False
     assert jobs.get_delivery() == (item, 2)
+    jobs.put("in the queue")
     assert jobs.get_delivery() == ("in the queue", 1)
     for _ in range(2):
         jobs.task_done()
@@ -207,10 +206,10 @@ def test_what_the_dead_had_comes_again(shoal_context: Any, item: Any) -> None:
 
 def test_the_count_rises_and_the_oldest_come_first(shoal_context: Any) -> None:
     jobs = shoal_context.JoinableQueue(redeliver=True)
-    jobs.put_many("abcd")
-    for count in (1, 2, 3):
+    for count, item in enumerate("abc", 1):
+        jobs.put(item)
         lose(shoal_context, jobs, count)
-    assert [jobs.get_delivery() for _ in range(4)] == [("a", 4), ("b", 3), ("c", 2), ("d", 1)]
+    assert [jobs.get_delivery() for _ in range(3)] == [("a", 4), ("b", 3), ("c", 2)]
 
 
 def test_what_was_done_does_not_come_again(shoal_context: Any) -> None:
@@ -327,13 +326,21 @@ def test_a_deadly_item_is_known_by_its_count(shoal_context: Any) -> None:
             assert process.exitcode == -signal.SIGKILL
 
 
-def test_get_async_sees_it(shoal_context: Any) -> None:
+def test_get_async_sees_it(shoal_context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = shoal_context.JoinableQueue(redeliver=True)
     jobs.put("item")
+    waits = threading.Event()
+    poll = JoinableQueue._poll
+
+    def noted(queue: Any, timeout: float | None) -> bool:
+        waits.set()
+        return poll(queue, timeout)
+
+    monkeypatch.setattr(JoinableQueue, "_poll", noted, raising=False)
 
     async def get(victim: Any) -> Any:
         task = asyncio.create_task(jobs.get_async())
-        await asyncio.sleep(0.02)
+        assert await asyncio.to_thread(waits.wait, DEADLINE)
         assert not task.done()
         os.kill(victim.pid, signal.SIGKILL)
         return await asyncio.wait_for(task, DEADLINE)
