@@ -344,7 +344,9 @@ def measure(arguments: argparse.Namespace) -> None:
     deadline = time.monotonic() + arguments.minutes * 60
     campaign = Campaign(runner, jobs, 1 if arguments.smoke else arguments.rounds, deadline)
     campaign.run()
-    if not arguments.smoke:
+    if arguments.smoke:
+        report(heading, campaign.results)  # can it be shown?
+    else:
         campaign.redo()
         show(arguments, command_of(arguments), heading, versions_of(programs), campaign.results)
     unmeasured = len(jobs) - len(campaign.measured)

@@ -5,6 +5,7 @@
 
 #include "arrays.hpp"
 #include "pickle/wrapped.hpp"
+#include "plain_pickler.hpp"
 
 namespace shoal::python {
 
@@ -71,6 +72,7 @@ bool Payload::set(PyObject* object) {
     short_pickle(object == Py_None ? kNone : object == Py_True ? kNewTrue : kNewFalse);
     return true;
   }
+  if (may_be_plain(object)) return set_plain(object);
   if (is_loan(object)) return set_loan(object);
   return is_array(object) ? set_array(object) : set_pickled(object);
 }
@@ -151,6 +153,12 @@ bool Payload::set_array(PyObject* object) {
   number(ring::Encoding::kNumbers, &word);
   few_[1] = *bytes;
   parts_ = std::span(few_).first(2);
+  return true;
+}
+
+bool Payload::set_plain(PyObject* object) {
+  if (!pickle_plain(object, plain_)) return set_pickled(object);
+  set_parts(plain_.view());
   return true;
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <shoal/buffer.hpp>
 #include <shoal/object.hpp>
 #include <span>
 #include <vector>
@@ -56,6 +57,7 @@ class Payload {
   void set_bytes(PyObject* object);
   bool set_array(PyObject* object);
   bool set_loan(PyObject* object);
+  bool set_plain(PyObject* object);
   bool set_pickled(PyObject* object);
   std::optional<std::span<const std::byte>> hold(PyObject* object, int flags = PyBUF_SIMPLE);
   bool hold_all(PyObject* objects);
@@ -73,6 +75,7 @@ class Payload {
   std::vector<std::span<const std::byte>> many_;
   std::span<const std::span<const std::byte>> parts_;  // of one of the two
   ring::Encoding encoding_ = ring::Encoding::kPickle;
+  ByteBuffer plain_;
   Ref owner_;
   std::deque<Py_buffer> held_;  // they do not move, as they may point into themselves
   std::vector<std::span<const std::byte>> buffers_;

@@ -9,8 +9,11 @@
 
 #include "arrays.hpp"
 #include "extent.hpp"
+#include "os/copy.hpp"
 #include "os/fd.hpp"
+#include "os/memory.hpp"
 #include "pickle/bundle.hpp"
+#include "plain_unpickler.hpp"
 #include "queue.hpp"
 #include "shm/shipment.hpp"
 
@@ -41,6 +44,7 @@ Ref view_of(std::span<const std::byte> bytes) {
 
 PyObject* unpickled(std::span<const std::byte> bytes) {
   if (const auto scalar = pickle::scan_scalar(bytes)) return object_from_scalar(*scalar);
+  if (PyObject* plain = unpickle_plain(bytes)) return plain;
   const Ref view = view_of(bytes);
   return view ? PyObject_CallOneArg(loads_function, view.get()) : nullptr;
 }
@@ -64,7 +68,9 @@ class Copies {
                               : PyByteArray_FromStringAndSize(nullptr, size);
     if (!list_ || copy == nullptr) return false;
     PyList_SET_ITEM(list_.get(), static_cast<Py_ssize_t>(index), copy);
-    copies_.emplace_back(as_bytes ? PyBytes_AS_STRING(copy) : PyByteArray_AS_STRING(copy), bytes);
+    char* to = as_bytes ? PyBytes_AS_STRING(copy) : PyByteArray_AS_STRING(copy);
+    os::prefer_large_pages(reinterpret_cast<std::byte*>(to), bytes.size());
+    copies_.emplace_back(reinterpret_cast<std::byte*>(to), bytes);
     sum_ += bytes.size();
     return true;
   }
@@ -82,12 +88,12 @@ class Copies {
  private:
   void copy() const noexcept {
     for (const auto& [to, from] : copies_) {
-      if (!from.empty()) std::memcpy(to, from.data(), from.size());
+      os::copy(to, from.data(), from.size());
     }
   }
 
   Ref list_;
-  std::vector<std::pair<char*, std::span<const std::byte>>> copies_;
+  std::vector<std::pair<std::byte*, std::span<const std::byte>>> copies_;
   std::size_t sum_ = 0;
 };
 

@@ -186,6 +186,15 @@ void give_back_memory(const Fd& file, std::uint64_t offset, std::uint64_t size) 
   errno = before;
 }
 
+void prefer_large_pages(std::byte* begin, std::size_t size) noexcept {
+  constexpr std::size_t kLargePage = 2U << 20U;
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(begin) % kLargePage;
+  if (size < 2 * kLargePage) return;
+  const int error = errno;
+  ::madvise(begin + before, (size - before) / kLargePage * kLargePage, MADV_HUGEPAGE);
+  errno = error;
+}
+
 std::size_t page_size() noexcept {
   // No static of the function with a guard: a fork while another thread holds that would leave the
   // child waiting for it for ever.

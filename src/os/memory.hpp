@@ -69,6 +69,10 @@ struct MemoryLeft {
 /// What the machine and this process's memory cgroups, and all above them, have left.
 MemoryLeft memory_left() noexcept;
 
+/// Lets the system use large pages for memory of this process that is to be written for the first
+/// time: of a few MiB and more, it is there several times sooner. Best effort.
+void prefer_large_pages(std::byte* begin, std::size_t size) noexcept;
+
 /// Bytes of the unit of mappings.
 std::size_t page_size() noexcept;
 
