@@ -159,6 +159,7 @@ TEST(QueueBatch, goes_behind_what_is_there) {
   EXPECT_EQ(queue.try_get_many_into(all, kAll), 2U);
   EXPECT_EQ(queue.try_get_many_into(all, kAll), 0U);
   EXPECT_EQ(queue.get_many_into(all, 0), 0U) << "and does not wait for nothing";
+  EXPECT_EQ(queue.get_many_into(std::span(all).first(0)), 0U) << "nor where there is no room";
   EXPECT_EQ(all, items);
 }
 

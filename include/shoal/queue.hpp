@@ -13,6 +13,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -155,6 +156,13 @@ class Queue : public QueueBase {
   [[nodiscard]] std::size_t try_get_many_into(std::vector<T>& items, std::size_t most) {
     return get_many_into_within(items, most, Nanoseconds::zero());
   }
+  /// The same into the first of these items, as many as there are, whose memory is used again as
+  /// get_into() does it. What the codec throws for one of them loses the others.
+  std::size_t get_many_into(std::span<T> items) { return get_many_into_within(items, kForever); }
+  /// 0 where it is empty.
+  [[nodiscard]] std::size_t try_get_many_into(std::span<T> items) {
+    return get_many_into_within(items, Nanoseconds::zero());
+  }
   /// None where it is empty.
   [[nodiscard]] std::vector<T> try_get_many(std::size_t most) {
     return get_many_within(most, Nanoseconds::zero());
@@ -199,6 +207,7 @@ class Queue : public QueueBase {
  private:
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kGathered = 64UL * 1024;  // bytes
+  static constexpr std::size_t kSmall = 512;
 
   bool put_within(const T& item, Nanoseconds timeout) {
     if constexpr (Item::kIsNumber) {
@@ -275,15 +284,31 @@ class Queue : public QueueBase {
     return items;
   }
 
+  std::size_t get_many_into_within(std::vector<T>& items, std::size_t most, Nanoseconds timeout) {
+    const auto append = [&](std::span<const std::byte> bytes, Raw raw) {
+      items.push_back(Item::decoded(bytes, raw));
+    };
+    return get_many_with(append, most, timeout);
+  }
+
+  std::size_t get_many_into_within(std::span<T> items, Nanoseconds timeout) {
+    auto next = items.begin();
+    const auto read = [&](std::span<const std::byte> bytes, Raw raw) {
+      read_into(*next++, bytes, raw);
+    };
+    return get_many_with(read, items.size(), timeout);
+  }
+
   // After the first batch only what was there by then: producers may be as quick as this is. What
   // is wrong then is for the next call to say, as these items are taken.
-  std::size_t get_many_into_within(std::vector<T>& items, std::size_t most, Nanoseconds timeout) {
+  template <class Store>
+  std::size_t get_many_with(const Store& store, std::size_t most, Nanoseconds timeout) {
     if (most == 0) return 0;
-    std::size_t taken = get_batch(items, most, true, timeout);
+    std::size_t taken = get_batch(store, most, true, timeout);
     if (taken == 0 || taken == most) return taken;
     const std::size_t limit = std::min(most, taken + left());
     while (taken < limit) {
-      const std::size_t more = get_batch(items, limit - taken, false, timeout);
+      const std::size_t more = get_batch(store, limit - taken, false, timeout);
       if (more == 0) break;
       taken += more;
     }
@@ -299,7 +324,8 @@ class Queue : public QueueBase {
     }
   }
 
-  std::size_t get_batch(std::vector<T>& items, std::size_t most, bool first, Nanoseconds timeout) {
+  template <class Store>
+  std::size_t get_batch(const Store& store, std::size_t most, bool first, Nanoseconds timeout) {
     Freight freight;
     try {
       if (receive_many(freight, most, first, timeout) == 0) return 0;
@@ -313,7 +339,7 @@ class Queue : public QueueBase {
       try {
         const auto item = bytes.subspan(slice.offset, slice.size);
         check_form(slice.raw, item);
-        items.push_back(Item::decoded(item, slice.raw));
+        store(item, slice.raw);
       } catch (...) {
         if (!error) error = std::current_exception();
       }
@@ -323,8 +349,8 @@ class Queue : public QueueBase {
   }
 
   std::optional<T> get_within(Nanoseconds timeout) {
-    if constexpr (Item::kIsContent) {
-      T item;
+    if constexpr (Item::kIsNumber || Item::kIsContent) {
+      T item{};
       if (!get_into_within(item, timeout)) return std::nullopt;
       return item;
     } else {
@@ -337,21 +363,49 @@ class Queue : public QueueBase {
   }
 
   bool get_into_within(T& item, Nanoseconds timeout) {
+    const TimeLeft left(timeout);
+    if constexpr (Item::kIsNumber || Item::kIsContent) {
+      const auto came = get_small_into(item, timeout);
+      if (came != Came::kOther) return came == Came::kContent;
+    }
     if constexpr (Item::kIsContent) {
       Freight freight;
       Raw raw{};
       std::span<const std::byte> bytes;
       const auto came =
-          receive_content(Item::kContentKind, {&item, &resize}, freight, bytes, raw, timeout);
+          receive_content(Item::kContentKind, {&item, &resize}, freight, bytes, raw, left());
       if (came == Came::kOther) item = Item::decoded(bytes, raw);
       return came != Came::kNothing;
     } else {
       Freight freight;
       Raw raw{};
-      const auto bytes = receive(freight, raw, timeout);
-      if (bytes) Item::decode_into(item, *bytes, raw);
+      const auto bytes = receive(freight, raw, left());
+      if (bytes) read_into(item, *bytes, raw);
       return bytes.has_value();
     }
+  }
+
+  // The commonest items take no more than this: no freight, which a codec would need.
+  Came get_small_into(T& item, Nanoseconds timeout) {
+    std::array<std::byte, Item::kIsNumber ? sizeof(typename Item::Wide) : kSmall> room;
+    std::span<const std::byte> bytes;
+    Raw raw{};
+    const Came came = receive_small(room, bytes, raw, timeout);
+    if (came != Came::kContent) return came;
+    read_into(item, bytes, raw);
+    return came;
+  }
+
+  static void read_into(T& item, std::span<const std::byte> bytes, Raw raw) {
+    if constexpr (Item::kIsContent) {
+      const auto content = content_in(Item::kContentKind, bytes, raw);
+      if (content.data() != nullptr) {
+        const auto place = resize(&item, content.size());
+        if (!place.empty()) std::memcpy(place.data(), content.data(), place.size());
+        return;
+      }
+    }
+    Item::decode_into(item, bytes, raw);
   }
 
   static std::span<std::byte> resize(void* object, std::size_t size) {

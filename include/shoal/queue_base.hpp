@@ -182,10 +182,15 @@ class QueueBase {
 
   bool send(std::span<const std::byte> bytes, Raw raw, Nanoseconds timeout) const;
   bool send(Freight& pickled, Nanoseconds timeout) const;
+  enum class Came : std::uint8_t { kNothing, kContent, kOther };
   /// The bytes of the item, which stay in `into`; nothing where the timeout passed. Throws Damaged
   /// where they cannot be of that form.
   std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
                                                     Nanoseconds timeout) const;
+
+  /// Of a small item all `bytes`, which are in `room`. kOther: it is larger, and still there.
+  Came receive_small(std::span<std::byte> room, std::span<const std::byte>& bytes, Raw& raw,
+                     Nanoseconds timeout) const;
 
   /// Numbers behind the word that says of which type.
   bool send_span(std::uint64_t type, std::span<const std::byte> numbers, Nanoseconds timeout) const;
@@ -196,7 +201,6 @@ class QueueBase {
     void* object;
     std::span<std::byte> (*resize)(void* object, std::size_t size);
   };
-  enum class Came : std::uint8_t { kNothing, kContent, kOther };
   /// kOther: as receive() does it, in `into` and `bytes`.
   Came receive_content(Kind kind, const Vessel& vessel, Freight& into,
                        std::span<const std::byte>& bytes, Raw& raw, Nanoseconds timeout) const;
@@ -213,6 +217,10 @@ class QueueBase {
   bool send(Loan& loan, Nanoseconds timeout) const;
   std::optional<View> receive_view(Nanoseconds timeout) const;
 
+  /// That of a string or bytes object; its data() is nullptr where the item is something else.
+  static std::span<const std::byte> content_in(Kind kind, std::span<const std::byte> bytes,
+                                               Raw raw);
+
   /// Throws Damaged where an item cannot be of that form.
   void check_form(Raw raw, std::span<const std::byte> bytes) const {
     if (raw == Raw::kPickle || (raw <= Raw::kFloat64 && bytes.size() == 8)) [[likely]]
@@ -228,9 +236,6 @@ class QueueBase {
   [[nodiscard]] bool join_within(Nanoseconds timeout) const;
 
  private:
-  static std::optional<std::span<const std::byte>> content_in(Kind kind,
-                                                              std::span<const std::byte> bytes,
-                                                              Raw raw);
   void check_other_form(Raw raw, std::span<const std::byte> bytes) const;
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
   template <class Get>

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <shoal/error.hpp>
 #include <shoal/numbers.hpp>
 #include <shoal/queue.hpp>
@@ -105,6 +106,25 @@ bool QueueBase::send_content(Kind kind, std::span<const std::byte> content,
   return core_->ring().put(parts, ring::Encoding::kPickle, deadline_of(timeout));
 }
 
+QueueBase::Came QueueBase::receive_small(std::span<std::byte> room,
+                                         std::span<const std::byte>& bytes, Raw& raw,
+                                         Nanoseconds timeout) const {
+  ring::Record record;
+  switch (core_->ring().get(room, record, deadline_of(timeout))) {
+    case ring::Get::kDone: break;
+    case ring::Get::kTooSmall: return Came::kOther;
+    default: return Came::kNothing;
+  }
+  bytes = room.first(record.bytes);
+  raw = static_cast<Raw>(record.encoding);
+  if (ring::is_parcel(record.encoding)) [[unlikely]] {
+    bytes = bytes.subspan(sizeof(ring::Parcel::number));
+    raw = record.encoding == ring::Encoding::kParcel ? Raw::kPickle : Raw::kBundle;
+  }
+  check_form(raw, bytes);
+  return Came::kContent;
+}
+
 // A large one goes straight to where it stays: the ring says how large it is, and it is taken into
 // what was made for it, unless another consumer was quicker. One in an extent is copied from there.
 // Memory for it is had before it is taken.
@@ -156,23 +176,24 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
   bytes = received(into, record, raw);
   check_form(raw, bytes);
   const auto found = content_in(kind, bytes, raw);
-  if (!found) return Came::kOther;
-  const auto content = vessel.resize(vessel.object, found->size());
-  std::copy(found->begin(), found->end(), content.begin());
+  if (found.data() == nullptr) return Came::kOther;
+  const auto content = vessel.resize(vessel.object, found.size());
+  if (!content.empty()) std::memcpy(content.data(), found.data(), content.size());
   return Came::kContent;
 }
 
-// That of a string or bytes object, if that is what the item is.
-std::optional<std::span<const std::byte>> QueueBase::content_in(Kind kind,
-                                                                std::span<const std::byte> bytes,
-                                                                Raw raw) {
+std::span<const std::byte> QueueBase::content_in(Kind kind, std::span<const std::byte> bytes,
+                                                 Raw raw) {
+  constexpr std::span<const std::byte> kNone;
   if (raw == Raw::kBundle && kind == Kind::bytes) {
     const auto bundle = pickle::Bundle::in(bytes);
-    return bundle ? bundle->lone() : std::nullopt;
+    return bundle ? bundle->lone().value_or(kNone) : kNone;
   }
-  const auto scalar = raw == Raw::kPickle ? pickle::scan_scalar(bytes) : std::nullopt;
-  if (!scalar || scalar->kind != kind) return std::nullopt;
-  return scalar->bytes;
+  if (raw != Raw::kPickle) return kNone;
+  if (const auto content = pickle::unwrapped(kind, bytes); content.data() != nullptr) [[likely]]
+    return content;
+  const auto scalar = pickle::scan_scalar(bytes);
+  return scalar && scalar->kind == kind ? scalar->bytes : kNone;
 }
 
 // What is in the freight, or beside it: a pickle, whose handles it has then, or a number.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "pickle/opcodes.hpp"
+#include "pickle/utf8.hpp"
 
 namespace shoal::pickle {
 namespace {
@@ -28,6 +29,21 @@ Prefix prefix_for(Kind kind, std::uint64_t size) noexcept {
     prefix.size = kLongPrefix;
   }
   return prefix;
+}
+
+std::span<const std::byte> unwrapped(Kind kind, std::span<const std::byte> pickle) noexcept {
+  constexpr std::size_t kPrefix = 4;
+  if (pickle.size() <= kPrefix || pickle.size() >= kPrefix + kShort + 1) return {};
+  const std::size_t size = pickle.size() - kPrefix - 1;
+  const auto* at = reinterpret_cast<const unsigned char*>(pickle.data());
+  const bool ours = at[0] == kProto && at[1] == kProtocol &&
+                    at[2] == (kind == Kind::string ? kShortBinUnicode : kShortBinBytes) &&
+                    at[3] == size && pickle.back() == kEnd;
+  if (!ours) return {};
+  const auto content = pickle.subspan(kPrefix, size);
+  const auto* text = reinterpret_cast<const char*>(content.data());
+  if (kind == Kind::string && !is_utf8({text, size})) return {};
+  return content;
 }
 
 std::uint64_t wrapped_size(Kind kind, std::span<const std::byte> start,

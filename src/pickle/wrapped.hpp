@@ -20,6 +20,11 @@ constexpr std::byte kEnd{'.'};
 /// `kind` is string or bytes.
 [[nodiscard]] Prefix prefix_for(Kind kind, std::uint64_t size) noexcept;
 
+/// The content of a small one that was written in this way; a string is UTF-8 then. Its data() is
+/// nullptr where it was not.
+[[nodiscard]] std::span<const std::byte> unwrapped(Kind kind,
+                                                   std::span<const std::byte> pickle) noexcept;
+
 /// The length of the prefix of a large one.
 constexpr std::size_t kLongPrefix = 11;
 /// Size of the content of a pickle of `bytes` bytes that begins with `start`, if it is a large one

@@ -151,12 +151,12 @@ void Ring::unlink_blocks_after(std::uint64_t sequence) noexcept {
 }
 
 Ring::Block Ring::block_of(std::uint64_t unit) {
-  const Block known = block_at(producer_block_.load(std::memory_order_relaxed));
-  if (known.holds(unit)) [[likely]]
-    return known;
-  const Block found = find_block(unit);
-  producer_block_.store(find_index(unit), std::memory_order_relaxed);
-  return found;
+  Block block = block_at(producer_block_.load(std::memory_order_relaxed));
+  if (!block.holds(unit)) [[unlikely]] {
+    block = find_block(unit);
+    producer_block_.store(find_index(unit), std::memory_order_relaxed);
+  }
+  return block;
 }
 
 Ring::Block Ring::block_at(std::size_t index) const noexcept {

@@ -85,7 +85,10 @@ class Lent {
   }
   Lent(const Lent&) = delete;
   Lent& operator=(const Lent&) = delete;
-  ~Lent();
+  ~Lent() {
+    if (ring_ != nullptr) [[unlikely]]
+      give_back();
+  }
 
   explicit operator bool() const noexcept { return ring_ != nullptr; }
   /// Whether this process has it, not one that this was forked from.
@@ -95,6 +98,7 @@ class Lent {
 
  private:
   friend class Ring;
+  void give_back() noexcept;
   Lent(Ring& ring, std::size_t index, os::TaskWord owner, std::span<std::byte> bytes) noexcept
       : ring_(&ring), index_(index), owner_(owner), bytes_(bytes) {}
   void swap(Lent& other) noexcept {
@@ -120,7 +124,7 @@ struct Record {
   Lent content;  ///< where Room::in_place says so: the payload, instead of in the room
   /// With kTooSmall: how the payload begins (as much as there is), so that the caller can choose
   /// where it should go.
-  std::array<std::byte, 16> start{};
+  std::array<std::byte, 16> start;
 };
 
 /// Where a payload goes: the first part is filled, then the second.

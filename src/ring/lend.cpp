@@ -5,14 +5,15 @@
 #include <stdexcept>
 #include <string>
 
+#include "os/copy.hpp"
 #include "ring/asked.hpp"
 #include "ring/ring_locks.hpp"
 #include "ring/ring_waits.hpp"
 
 namespace shoal::ring {
 
-Lent::~Lent() {
-  if (ring_ != nullptr && is_ours()) ring_->take_back(index_);
+void Lent::give_back() noexcept {
+  if (is_ours()) ring_->take_back(index_);
 }
 
 bool Lent::is_ours() const noexcept {
@@ -42,7 +43,7 @@ bool Ring::put_far(Parts payload, std::uint64_t bytes, Encoding encoding, os::De
       std::byte* place = lent.bytes().data();
       for (const auto& part : payload) {
         if (!far || part.empty()) continue;
-        std::memcpy(place, part.data(), part.size());
+        os::copy(place, part.data(), part.size());
         place += part.size();
       }
     }

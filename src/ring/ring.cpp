@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "os/copy.hpp"
 #include "ring/ring_locks.hpp"
 #include "ring/ring_waits.hpp"
 
@@ -46,9 +47,9 @@ void copy_out(std::span<const std::byte> payload, const Room& room) noexcept {
     return;
   }
   const std::size_t in_first = std::min(payload.size(), room.first.size());
-  if (in_first != 0) std::memcpy(room.first.data(), payload.data(), in_first);
+  os::copy(room.first.data(), payload.data(), in_first);
   const std::size_t in_second = payload.size() - in_first;
-  if (in_second != 0) std::memcpy(room.second.data(), payload.data() + in_first, in_second);
+  os::copy(room.second.data(), payload.data() + in_first, in_second);
 }
 
 std::size_t Ring::segment_size(const Options& options) noexcept {

@@ -54,6 +54,7 @@
 #include "ring/hands.hpp"
 #include "ring/hold.hpp"
 #include "ring/item.hpp"
+#include "ring/pace.hpp"
 #include "ring/record.hpp"
 #include "ring/tally.hpp"
 #include "ring/volume.hpp"
@@ -176,9 +177,9 @@ class Ring {
   class ConsumerGuard;
   friend class Lent;
   template <class Attempt>
-  bool put_until(os::Deadline deadline, const std::uint64_t& bytes, Attempt attempt);
+  bool put_until(os::Deadline deadline, const std::uint64_t& bytes, const Attempt& attempt);
   template <class Attempt>
-  Get get_until(os::Deadline deadline, Attempt attempt);
+  Get get_until(os::Deadline deadline, const Attempt& attempt);
 
   void check(std::uint64_t bytes, const Parcel* parcel) const;
   Put try_put(const Entry& entry, const Patience& patience);
@@ -344,6 +345,7 @@ class Ring {
   std::atomic<std::size_t> producer_block_{0};
   std::atomic<std::uint64_t>* witness_ = nullptr;
   std::atomic<std::int64_t> last_take_{0};  // when an item was last taken, while producers slept
+  Pace pace_;
   shm::Spin put_spin_;
   shm::Spin get_spin_;
   shm::Spin lock_spin_;

@@ -14,7 +14,7 @@ constexpr auto kBeforeGrowing = std::chrono::milliseconds(5);
 /// `attempt` takes a Patience and returns a Put; where that is kFull, an item of so many `bytes`
 /// was to be put. False where the deadline passed.
 template <class Attempt>
-bool Ring::put_until(os::Deadline deadline, const std::uint64_t& bytes, Attempt attempt) {
+bool Ring::put_until(os::Deadline deadline, const std::uint64_t& bytes, const Attempt& attempt) {
   using Growth = Patience::Room;
   Patience patience{.room = deadline.is_now() ? Growth::kGrow : Growth::kLeaveToConsumers,
                     .deadline = deadline};
@@ -44,8 +44,9 @@ bool Ring::put_until(os::Deadline deadline, const std::uint64_t& bytes, Attempt 
 
 /// `attempt` returns a Get. kEmpty where the deadline passed.
 template <class Attempt>
-Get Ring::get_until(os::Deadline deadline, Attempt attempt) {
+Get Ring::get_until(os::Deadline deadline, const Attempt& attempt) {
   const auto ready = [this] { return has_any(); };
+  const auto several = [this] { return items_between(head(), tail()) > 1; };
   const auto look = [this] {
     if (!has_any()) give_back();
     return finds_any();
@@ -55,6 +56,7 @@ Get Ring::get_until(os::Deadline deadline, Attempt attempt) {
     const Get result = attempt();
     if (result == Get::kShut) throw_shut();
     if (result != Get::kEmpty) return result;
+    if (!deadline.is_now() && pace_.let_some_come(ready, several)) continue;
     const auto outcome =
         shm::Parking(words_.not_empty).wait(bounds_, deadline, get_spin_, ready, look);
     if (outcome == shm::Slept::kReadyLate) pass_on.owed = true;

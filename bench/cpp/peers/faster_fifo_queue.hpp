@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -33,13 +34,14 @@ class FasterFifoQueue {
     for (auto& message : messages) pointers_.push_back(data_of(message));
     put_all(pointers_.data(), pointers_.size());
   }
-  void get_many(std::vector<Message<kBytes>>& messages, std::size_t most) {
-    messages.resize(take(most), new_message<kBytes>());
+  std::size_t get_many(std::span<Message<kBytes>> messages) {
+    const std::size_t count = take(messages.size());
     const std::byte* at = taken_.data();
-    for (auto& message : messages) {
+    for (auto& message : messages.first(count)) {
       copy(at, message);
       at += kRecord;
     }
+    return count;
   }
 
  private:

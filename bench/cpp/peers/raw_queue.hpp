@@ -1,6 +1,7 @@
 // The raw ring, raw_ring.hpp.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "message.hpp"
@@ -25,15 +26,14 @@ class RawQueue {
     for (auto& message : messages) ring_->template write<kBytes>(data_of(message));
     ring_->publish();
   }
-  void get_many(std::vector<Message<kBytes>>& messages, std::size_t most) {
-    messages.resize(most, new_message<kBytes>());
+  std::size_t get_many(std::span<Message<kBytes>> messages) {
     ring_->wait();
     std::size_t count = 0;
     do {
       ring_->template read<kBytes>(data_of(messages[count]));
-    } while (++count < most && ring_->readable());
+    } while (++count < messages.size() && ring_->readable());
     ring_->release();
-    messages.resize(count);
+    return count;
   }
 
  private:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <shoal/queue.hpp>
+#include <span>
 #include <vector>
 
 #include "message.hpp"
@@ -14,9 +15,8 @@ class ShoalQueue {
   void put(Message<kBytes>& message) { queue_.put(message); }
   void get(Message<kBytes>& message) { queue_.get_into(message); }
   void put_many(std::vector<Message<kBytes>>& messages) { queue_.put_many(messages); }
-  void get_many(std::vector<Message<kBytes>>& messages, std::size_t most) {
-    messages.clear();
-    queue_.get_many_into(messages, most);
+  std::size_t get_many(std::span<Message<kBytes>> messages) {
+    return queue_.get_many_into(messages);
   }
 
  private:
