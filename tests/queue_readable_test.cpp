@@ -2,15 +2,18 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <shoal/error.hpp>
 #include <shoal/process.hpp>
 #include <shoal/queue.hpp>
-#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "support/board.hpp"
@@ -36,8 +39,34 @@ bool readable(int fd, std::chrono::milliseconds timeout = 0ms) {
   return ::poll(&asked, 1, static_cast<int>(timeout.count())) == 1 && (asked.revents & POLLIN) != 0;
 }
 
-TEST(QueueReadable, is_so_exactly_while_something_can_be_taken) {
-  Queue<std::string> queue;
+// A queue with a name or without one, for the length of a test.
+template <class T>
+class Subject {
+ public:
+  explicit Subject(bool named, std::ptrdiff_t maxsize = 0)
+      : queue_(shoal::QueueOptions{.maxsize = maxsize, .name = named ? new_name() : ""}) {}
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+  ~Subject() {
+    if (!queue_.name().empty()) Queue<T>::unlink(queue_.name());
+  }
+  Queue<T>& operator*() { return queue_; }
+
+ private:
+  static std::string new_name() {
+    static int count = 0;
+    return "readable-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
+  }
+  Queue<T> queue_;
+};
+
+class QueueReadable : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Each, QueueReadable, testing::Bool(),
+                         [](const auto& test) { return test.param ? "named" : "nameless"; });
+
+TEST_P(QueueReadable, is_so_exactly_while_something_can_be_taken) {
+  Subject<std::string> subject(GetParam());
+  auto& queue = *subject;
   const int fd = queue.fileno();
   EXPECT_EQ(queue.fileno(), fd) << "the same each time";
   for (int round = 0; round < 300; ++round) {
@@ -53,8 +82,9 @@ TEST(QueueReadable, is_so_exactly_while_something_can_be_taken) {
   }
 }
 
-TEST(QueueReadable, holds_for_batches) {
-  Queue<int> queue;
+TEST_P(QueueReadable, holds_for_batches) {
+  Subject<int> subject(GetParam());
+  auto& queue = *subject;
   const int fd = queue.fileno();
   queue.put_many(std::vector<int>(1000, 7));
   EXPECT_TRUE(readable(fd));
@@ -64,15 +94,16 @@ TEST(QueueReadable, holds_for_batches) {
   EXPECT_FALSE(readable(fd));
 }
 
-TEST(QueueReadable, is_so_at_once_where_something_is_there) {
-  Queue<int> queue;
+TEST_P(QueueReadable, is_so_at_once_where_something_is_there) {
+  Subject<int> subject(GetParam());
+  auto& queue = *subject;
   queue.put(1);
   EXPECT_TRUE(readable(queue.fileno()));
   EXPECT_EQ(queue.get(), 1);
   EXPECT_FALSE(readable(queue.fileno()));
 }
 
-TEST(QueueReadable, does_not_mix_with_handles_on_their_way) {
+TEST(QueueReadableTest, does_not_mix_with_handles_on_their_way) {
   Queue<Queue<int>> queue;
   const int fd = queue.fileno();
   const Queue<int> item;
@@ -87,15 +118,17 @@ TEST(QueueReadable, does_not_mix_with_handles_on_their_way) {
   }
 }
 
-TEST(QueueReadable, stays_so_after_shutdown) {
+TEST_P(QueueReadable, stays_so_after_shutdown) {
   for (const bool immediate : {false, true}) {
-    Queue<int> before;
+    Subject<int> first(GetParam());
+    Subject<int> second(GetParam());
+    auto& before = *first;
     const int fd = before.fileno();
     before.shutdown(immediate);
     EXPECT_TRUE(readable(fd));
     EXPECT_THROW(static_cast<void>(before.try_get()), shoal::ShutDown);
     EXPECT_TRUE(readable(fd));
-    Queue<int> after;
+    auto& after = *second;
     after.put(1);
     after.shutdown(immediate);
     EXPECT_TRUE(readable(after.fileno()));
@@ -106,14 +139,7 @@ TEST(QueueReadable, stays_so_after_shutdown) {
   }
 }
 
-TEST(QueueReadable, has_no_descriptor_where_it_has_a_name) {
-  const std::string name = "readable-" + std::to_string(::getpid());
-  const Queue<int> queue({.name = name});
-  EXPECT_THROW(static_cast<void>(queue.fileno()), std::invalid_argument);
-  Queue<int>::unlink(name);
-}
-
-TEST(QueueReadable, wait_returns_at_once_where_get_would) {
+TEST(QueueReadableTest, wait_returns_at_once_where_get_would) {
   Queue<int> queue;
   EXPECT_FALSE(queue.wait_readable_for(0s));
   EXPECT_FALSE(queue.wait_readable_for(5ms));
@@ -131,23 +157,31 @@ class QueueReadableProcess : public support::EachStartMethod {};
 INSTANTIATE_TEST_SUITE_P(Each, QueueReadableProcess, support::kStartMethods,
                          support::start_method_name);
 
+constexpr std::array kNamedOrNot{false, true};
+
 void put_one(Queue<int> queue) { queue.put(1); }
 void get_one(Queue<int> queue) { static_cast<void>(queue.get()); }
 void shut_down(Queue<int> queue) { queue.shutdown(); }
 
 TEST_P(QueueReadableProcess, sees_what_others_do) {
-  Queue<int> queue;
-  const int fd = queue.fileno();
-  Process puts = started(put_one, queue);
-  EXPECT_TRUE(readable(fd, kDeadline));
-  ends_with(puts, 0);
-  Process gets = started(get_one, queue);
-  ends_with(gets, 0);
-  EXPECT_FALSE(readable(fd));
-  Process shuts = started(shut_down, queue);
-  EXPECT_TRUE(readable(fd, kDeadline));
-  ends_with(shuts, 0);
-  EXPECT_TRUE(readable(fd));
+  for (const bool named : kNamedOrNot) {
+    Subject<int> subject(named);
+    auto& queue = *subject;
+    const int fd = queue.fileno();
+    Process puts = started(put_one, queue);
+    EXPECT_TRUE(readable(fd, kDeadline));
+    ends_with(puts, 0);
+    Process gets = started(get_one, queue);
+    ends_with(gets, 0);
+    if (named) {
+      EXPECT_EQ(queue.try_get(), std::nullopt) << "each process has to look for itself";
+    }
+    EXPECT_FALSE(readable(fd));
+    Process shuts = started(shut_down, queue);
+    EXPECT_TRUE(readable(fd, kDeadline));
+    ends_with(shuts, 0);
+    EXPECT_TRUE(readable(fd));
+  }
 }
 
 void poll_and_answer(Queue<int> from, Queue<int> to) {
@@ -159,15 +193,17 @@ void poll_and_answer(Queue<int> from, Queue<int> to) {
 }
 
 TEST_P(QueueReadableProcess, is_asked_for_by_another_process) {
-  Queue<int> there;
-  Queue<int> back;
-  Process process = started(poll_and_answer, there, back);
-  for (const int item : {1, 2, 3, 4, -1}) {
-    there.put(item);
-    EXPECT_EQ(back.get_for(kDeadline), item);
+  for (const bool named : kNamedOrNot) {
+    Subject<int> there(named);
+    Queue<int> back;
+    Process process = started(poll_and_answer, *there, back);
+    for (const int item : {1, 2, 3, 4, -1}) {
+      (*there).put(item);
+      EXPECT_EQ(back.get_for(kDeadline), item);
+    }
+    ends_with(process, 0);
+    EXPECT_FALSE(readable((*there).fileno()));
   }
-  ends_with(process, 0);
-  EXPECT_FALSE(readable(there.fileno()));
 }
 
 void put_numbers(Queue<int> queue, int count) {
@@ -176,17 +212,20 @@ void put_numbers(Queue<int> queue, int count) {
 
 // Producers and consumers get in each other's way all the time.
 TEST_P(QueueReadableProcess, ends_with_the_last_item_in_traffic) {
-  Queue<int> queue;
-  const int fd = queue.fileno();
-  for (int round = 0; round < 3; ++round) {
-    Process one = started(put_numbers, queue, 5000);
-    Process other = started(put_numbers, queue, 5000);
-    for (int i = 0; i < 10'000; ++i) {
-      while (!queue.try_get()) ASSERT_TRUE(readable(fd, kDeadline));
+  for (const bool named : kNamedOrNot) {
+    Subject<int> subject(named);
+    auto& queue = *subject;
+    const int fd = queue.fileno();
+    for (int round = 0; round < 3; ++round) {
+      Process one = started(put_numbers, queue, 5000);
+      Process other = started(put_numbers, queue, 5000);
+      for (int i = 0; i < 10'000; ++i) {
+        while (!queue.try_get()) ASSERT_TRUE(readable(fd, kDeadline));
+      }
+      ends_with(one, 0);
+      ends_with(other, 0);
+      EXPECT_FALSE(readable(fd));
     }
-    ends_with(one, 0);
-    ends_with(other, 0);
-    EXPECT_FALSE(readable(fd));
   }
 }
 
@@ -195,22 +234,108 @@ void put_for_ever(Queue<int> queue) {
 }
 
 TEST_P(QueueReadableProcess, misses_nothing_of_killed_producers) {
-  Queue<int> queue(3);
-  const int fd = queue.fileno();
-  for (int round = 0; round < 10; ++round) {
-    Process process = started(put_for_ever, queue);
-    for (int i = 0; i < 500 + round; ++i) {
-      ASSERT_TRUE(readable(fd, kDeadline));
-      static_cast<void>(queue.try_get());
+  for (const bool named : kNamedOrNot) {
+    Subject<int> subject(named, 3);
+    auto& queue = *subject;
+    const int fd = queue.fileno();
+    for (int round = 0; round < 10; ++round) {
+      Process process = started(put_for_ever, queue);
+      for (int i = 0; i < 500 + round; ++i) {
+        ASSERT_TRUE(readable(fd, kDeadline));
+        static_cast<void>(queue.try_get());
+      }
+      die_by_kill(process);
+      while (!queue.empty()) {
+        EXPECT_TRUE(readable(fd));
+        EXPECT_TRUE(queue.try_get());
+      }
+      EXPECT_EQ(queue.try_get(), std::nullopt);
+      EXPECT_FALSE(readable(fd)) << "after a look at most";
     }
-    die_by_kill(process);
-    while (!queue.empty()) {
-      EXPECT_TRUE(readable(fd));
-      EXPECT_TRUE(queue.try_get());
-    }
-    EXPECT_EQ(queue.try_get(), std::nullopt);
-    EXPECT_FALSE(readable(fd)) << "after a look at most";
   }
+}
+
+// Each has a descriptor of its own, unless it was forked: that says so until it finds nothing.
+void poll_one_at_a_time(const Board& board, const std::string& name, Queue<int> turns) {
+  Queue<int> queue = Queue<int>::open(name);
+  const int fd = queue.fileno();
+  board.note("listens");
+  while (const int turn = turns.get()) {
+    if (!readable(fd, kDeadline)) std::exit(1);
+    if (queue.try_get()) std::exit(2);
+    if (readable(fd)) std::exit(3);
+    board.note("found nothing " + std::to_string(turn));
+  }
+}
+
+TEST_P(QueueReadableProcess, is_told_to_all_by_a_name) {
+  const Board board = Board::make();
+  Subject<int> subject(true);
+  auto& queue = *subject;
+  Queue<int> turns;
+  const int fd = queue.fileno();
+  Process process = started(poll_one_at_a_time, board, queue.name(), turns);
+  EXPECT_TRUE(board.waits_for("listens"));
+  for (int round = 1; round <= 3; ++round) {
+    queue.put(1);
+    EXPECT_TRUE(readable(fd));
+    EXPECT_EQ(queue.try_get(), 1);
+    EXPECT_FALSE(readable(fd));
+    turns.put(round);
+    EXPECT_TRUE(board.waits_for("found nothing " + std::to_string(round)));
+  }
+  turns.put(0);
+  ends_with(process, 0);
+}
+
+void ask_and_die(Queue<int> queue) {
+  static_cast<void>(queue.fileno());
+  queue.put(1);
+  ::raise(SIGKILL);
+}
+
+// One who comes when the signal is raised already, and the ring is empty.
+TEST_P(QueueReadableProcess, newcomers_miss_nothing) {
+  Subject<int> subject(true);
+  auto& queue = *subject;
+  Process dead = started(ask_and_die, queue);
+  dead.join();
+  EXPECT_EQ(queue.qsize(), 1U);
+  const int fd = queue.fileno();
+  EXPECT_TRUE(readable(fd));
+  EXPECT_EQ(queue.try_get(), 1);
+  EXPECT_FALSE(readable(fd));
+  queue.put(2);
+  EXPECT_TRUE(readable(fd));
+}
+
+TEST(QueueReadableTest, says_whose_limit_stands_against_a_descriptor) {
+  Subject<int> subject(true);
+  auto& queue = *subject;
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{3, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  try {
+    static_cast<void>(queue.fileno());
+    ADD_FAILURE() << "where did the descriptor come from?";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EMFILE);
+    EXPECT_NE(std::string(error.what()).find("queue 'readable-"), std::string::npos)
+        << error.what();
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  queue.put(1);
+  EXPECT_TRUE(readable(queue.fileno()));
+}
+
+TEST(QueueReadableTest, leaves_no_descriptor) {
+  const auto before = support::open_descriptors();
+  {
+    Subject<int> subject(true);
+    EXPECT_FALSE(readable((*subject).fileno()));
+  }
+  EXPECT_EQ(support::open_descriptors(), before);
 }
 
 void wait_and_note(const Board& board, Queue<int> queue, const std::string& name) {

@@ -87,9 +87,11 @@ class QueueBase {
   /// A descriptor for poll, epoll and the like: it can be read from while get would not wait, and
   /// at times an instant longer or before, so go on with try_get. It belongs to the queue and is
   /// not to be read from or closed. A queue that was asked for it once works a little more at each
-  /// put to an empty one, in all processes.
-  /// std::invalid_argument where the queue has a name or was attached by its first descriptor
-  /// alone.
+  /// put to an empty one, in all processes. Of a queue with a name each process has its own (an
+  /// inotify instance): where another process took the last item, it can be read from until this
+  /// one tries to get.
+  /// std::invalid_argument where a nameless queue was attached by its first descriptor alone;
+  /// std::system_error where there is no descriptor to be had.
   [[nodiscard]] int fileno() const;
   /// Waits until get would not wait; takes nothing, so that another may be quicker.
   void wait_readable() const { static_cast<void>(wait_readable_within(kForever)); }

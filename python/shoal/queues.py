@@ -160,7 +160,7 @@ async def _readable(queue: _core.Queue) -> None:
         return
     try:
         descriptor = os.dup(queue.fileno())  # one each: an event loop knows a descriptor once
-    except ValueError:
+    except (ValueError, OSError):  # it has none, or there is none left
         await asyncio.to_thread(queue._poll, _A_WHILE)
         return
     loop = asyncio.get_running_loop()

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import time
 from multiprocessing.connection import Connection
+from queue import Empty
 from typing import Any
 
 import shoal
+import shoal.queues
 
 
 def die(*_: Any) -> None:
@@ -161,6 +164,22 @@ def use_what_comes(queues: Any, answers: Any) -> None:
 
 def echo(requests: Any, replies: Any) -> None:
     for item in iter(requests.get, None):
+        replies.put(item)
+
+
+def echo_by_name(name: str, replies: Any) -> None:
+    """Waits for each item by the descriptor that it has itself."""
+    queue: Any = shoal.queues.Queue.open(name)
+    queue.fileno()
+    replies.put("waits")
+    while True:
+        select.select([queue], [], [])
+        try:
+            item = queue.get_nowait()
+        except Empty:
+            continue
+        if item is None:
+            return
         replies.put(item)
 
 

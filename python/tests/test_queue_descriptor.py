@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import selectors
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -212,15 +215,61 @@ def test_it_is_asked_for_in_one_process_and_raised_in_another(shoal_context: Any
         ended_well(process)
 
 
-def test_a_queue_with_a_name_has_no_descriptor_to_wait_for(name: str) -> None:
+ATTACHED_BY_ONE = """
+import select, sys
+from shoal.queues import Queue
+
+queue = Queue.attach(int(sys.argv[1]))
+for ask in (queue.fileno, queue._reader.fileno, lambda: select.select([queue], [], [], 0)):
+    try:
+        ask()
+    except ValueError as error:
+        print(error)
+assert not queue._reader.poll()
+queue.put(1)
+assert queue._reader.poll()
+assert queue.get() == 1
+"""
+
+
+def test_a_nameless_queue_of_one_descriptor_has_none_to_wait_for() -> None:
+    queue: Any = shoal.Queue()
+    descriptor = queue._descriptor()
+    command = [sys.executable, "-c", ATTACHED_BY_ONE, str(descriptor)]
+    output = subprocess.run(
+        command, pass_fds=[descriptor], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    assert output.count("no descriptor to wait for") == 3
+
+
+def test_a_queue_with_a_name_has_one_in_each_process(name: str, shoal_context: Any) -> None:
     queue: Any = Queue(name=name)
-    for ask in (queue.fileno, queue._reader.fileno, lambda: select.select([queue], [], [], 0)):
-        with pytest.raises(ValueError, match="no descriptor to wait for"):
-            ask()
-    assert not queue._reader.poll()
-    queue.put(1)
-    assert queue._reader.poll()
-    assert queue.get() == 1
+    assert not select.select([queue], [], [], 0)[0]
+    replies = shoal_context.Queue()
+    with running(shoal_context, targets.echo_by_name, name, replies) as process:
+        assert replies.get(timeout=DEADLINE) == "waits"
+        queue.put("first")
+        assert replies.get(timeout=DEADLINE) == "first"
+        with pytest.raises(Empty):  # the other was quicker
+            queue.get_nowait()
+        assert not select.select([queue, queue._reader], [], [], 0)[0]
+        queue.put(None)
+        ended_well(process)
+
+
+def test_an_event_loop_waits_for_a_queue_with_a_name(name: str) -> None:
+    queue: Any = Queue(name=name)
+
+    async def take() -> list[Any]:
+        taker = asyncio.create_task(queue.get_async())
+        await asyncio.sleep(0)  # it waits by now
+        queue.put("one")
+        first = await taker
+        queue.put("two")
+        return [first, await queue.get_async()]
+
+    assert asyncio.run(take()) == ["one", "two"]
+    assert not select.select([queue], [], [], 0)[0]
 
 
 def test_a_closed_queue_has_no_descriptor_to_wait_for(queue: Any) -> None:

@@ -77,6 +77,7 @@ void Ring::initialise(std::byte* base, const Options& options) noexcept {
 Ring::Ring(std::shared_ptr<shm::Segment> segment)
     : segment_(std::move(segment)),
       hold_(*segment_),
+      bell_(*segment_, hold_),
       words_(segment_->content<shm::RingWords>()),
       extents_(*segment_, words_, segment_size({.joinable = words_.joinable != 0})),
       ends_(tally_of(*segment_)),

@@ -50,6 +50,7 @@
 #include <vector>
 
 #include "os/clock.hpp"
+#include "ring/bell.hpp"
 #include "ring/extents.hpp"
 #include "ring/hands.hpp"
 #include "ring/hold.hpp"
@@ -121,8 +122,9 @@ class Ring {
   void shut(bool at_once);
 
   /// A descriptor that can be read from while something can be taken (an instant before, too, and
-  /// for ever where the ring is shut); not to be read from. Throws std::invalid_argument where
-  /// there is no hold.
+  /// for ever where the ring is shut); not to be read from. Of a ring with a name each process has
+  /// its own, which is so until this process finds nothing, too. Throws std::invalid_argument where
+  /// there is no bell, and std::system_error.
   int signal_descriptor();
 
   /// True where items are to be ended.
@@ -148,6 +150,7 @@ class Ring {
   [[nodiscard]] const shm::ItemWords& item() const noexcept { return words_.item; }
   [[nodiscard]] const shm::Segment& segment() const noexcept { return *segment_; }
   [[nodiscard]] const Hold& hold() const noexcept { return hold_; }
+  [[nodiscard]] const Bell& bell() const noexcept { return bell_; }
 
   /// Where this process notes the number of each item just before it takes it: if it is killed,
   /// that number tells which item it may have had in hand. nullptr: nowhere (the default).
@@ -300,6 +303,7 @@ class Ring {
   [[nodiscard]] Signal signal() const noexcept {
     return static_cast<Signal>(words_.signal.load(std::memory_order_relaxed));
   }
+  void ask_for_signal();
   void raise_signal();
   void lower_signal();
   bool try_lower_signal();
@@ -332,6 +336,7 @@ class Ring {
 
   std::shared_ptr<shm::Segment> segment_;
   Hold hold_;
+  Bell bell_;
   shm::RingWords& words_;
   Extents extents_;
   shm::TallyWords* ends_;  // of one that is joinable

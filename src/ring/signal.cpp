@@ -34,35 +34,41 @@ bool Ring::wait_for_room(std::uint64_t bytes, os::Deadline deadline) {
 }
 
 int Ring::signal_descriptor() {
-  if (!hold_) {
+  if (!bell_) {
     throw std::invalid_argument(segment_->label() +
-                                " has no descriptor to wait for: it has a name, or was attached "
-                                "by its first descriptor alone");
+                                " has no descriptor to wait for: it was attached by its first "
+                                "descriptor alone");
   }
-  if (signal() == Signal::kUnasked) {
+  if (signal() == Signal::kUnasked || bell_.descriptor() == -1) {
     const LockGuard lock(*this, words_.producers, {});
     if (lock.from_dead()) repair();
-    if (signal() == Signal::kUnasked) {
-      if (has_item() || shut() != Shut::kNo) {
-        raise_signal();
-      } else {
-        words_.signal.store(static_cast<std::uint32_t>(Signal::kLowered),
-                            std::memory_order_release);
-      }
-    }
+    ask_for_signal();
   }
   lower_what_others_could_not();
-  return hold_.in();
+  return bell_.descriptor();
+}
+
+// Under the producers' lock: no put comes in between. Where it is raised by now, no put will raise
+// it for a descriptor that is new.
+void Ring::ask_for_signal() {
+  const bool some = has_item() || shut() != Shut::kNo;
+  if (bell_.descriptor() == -1) bell_.make(some || signal() == Signal::kRaised);
+  if (signal() != Signal::kUnasked) return;
+  if (some) {
+    raise_signal();
+  } else {
+    words_.signal.store(static_cast<std::uint32_t>(Signal::kLowered), std::memory_order_release);
+  }
 }
 
 // Under the producers' lock. Killed in between: raised in vain, or twice.
 void Ring::raise_signal() {
-  if (!hold_) {
+  if (!bell_) {
     throw std::invalid_argument("a process waits for items of " + segment_->label() +
                                 " by a descriptor, and this one was not given the sockets that "
                                 "tell it: attach it by all its descriptors");
   }
-  hold_.raise();
+  bell_.raise();
   words_.signal.store(static_cast<std::uint32_t>(Signal::kRaised), std::memory_order_release);
 }
 
@@ -70,7 +76,7 @@ void Ring::raise_signal() {
 // other needs try again.
 void Ring::lower_signal() {
   constexpr int kTries = 20;
-  for (int tries = 0; hold_ && tries < kTries && !try_lower_signal(); ++tries) {
+  for (int tries = 0; bell_ && tries < kTries && !try_lower_signal(); ++tries) {
     std::this_thread::yield();
   }
 }
@@ -85,7 +91,7 @@ bool Ring::try_lower_signal() {
   if (producers.from_dead()) repair();
   if (has_item() || shut() != Shut::kNo) return true;
   words_.signal.store(static_cast<std::uint32_t>(Signal::kLowered), std::memory_order_release);
-  hold_.lower();
+  bell_.lower();
   return true;
 }
 

@@ -8,22 +8,26 @@ namespace shoal::chaos {
 namespace {
 
 bool readable(const World& world) {
-  pollfd asked{world.ring->hold().in(), POLLIN, 0};
+  pollfd asked{world.ring->bell().descriptor(), POLLIN, 0};
   return ::poll(&asked, 1, 0) == 1;
 }
 
-void make_unasked(World& world) {
-  world.make_ring();
-  ring::Hold::make(*world.segment);
+/// Where the signal goes: through the pair of sockets of a nameless ring, or to the watches of one
+/// that has a name, which the victim has from its parent.
+enum class Way { kHold, kWatch };
+
+void make_unasked(World& world, Way way) {
+  world.make_ring();  // it has a name
+  if (way == Way::kHold) ring::Hold::make(*world.segment);
 }
-void make(World& world) {
-  make_unasked(world);
+void make(World& world, Way way) {
+  make_unasked(world, way);
   world.ring->signal_descriptor();
 }
 
-std::function<void(World&)> with(std::uint64_t items) {
-  return [items](World& world) {
-    make(world);
+std::function<void(World&)> with(Way way, std::uint64_t items) {
+  return [=](World& world) {
+    make(world, way);
     for (std::uint64_t id = 1; id <= items; ++id) world.already_there({id, 30});
     must(readable(world) == (items != 0), "a signal that says something else from the start");
   };
@@ -80,16 +84,18 @@ Operation get_with_signal(std::string name, std::function<void(World&)> prepare)
 }
 
 // A producer died after it had raised the signal, and before it could say so.
-void raised_in_vain(World& world) {
-  make(world);
-  world.ring->hold().raise();
-  world.ring_words().producers.owner = word_of_a_dead_process();
+std::function<void(World&)> raised_in_vain(Way way) {
+  return [way](World& world) {
+    make(world, way);
+    world.ring->bell().raise();
+    world.ring_words().producers.owner = word_of_a_dead_process();
+  };
 }
 
-Operation shut_with_signal(bool at_once, std::uint64_t items) {
+Operation shut_with_signal(Way way, bool at_once, std::uint64_t items) {
   return {.name = std::string("shut ") + (at_once ? "at once" : "for puts") +
                   " of a ring with a signal and " + std::to_string(items) + " items",
-          .prepare = with(items),
+          .prepare = with(way, items),
           .operate = [at_once](World& world) { world.ring->shut(at_once); },
           .check =
               [](World& world) {
@@ -111,11 +117,11 @@ Operation shut_with_signal(bool at_once, std::uint64_t items) {
               }};
 }
 
-Operation asking(std::string name, std::uint64_t items) {
+Operation asking(Way way, std::string name, std::uint64_t items) {
   return checked({.name = "asking for the signal of " + std::move(name),
                   .prepare =
-                      [items](World& world) {
-                        make_unasked(world);
+                      [=](World& world) {
+                        make_unasked(world, way);
                         for (std::uint64_t id = 1; id <= items; ++id) {
                           world.already_there({id, 30});
                         }
@@ -123,21 +129,19 @@ Operation asking(std::string name, std::uint64_t items) {
                   .operate = [](World& world) { world.ring->signal_descriptor(); }});
 }
 
-}  // namespace
-
-std::vector<Operation> signal_operations() {
-  std::vector<Operation> asks = {asking("an empty ring", 0), asking("a ring of two", 2)};
+std::vector<Operation> operations(Way way) {
+  std::vector<Operation> asks = {asking(way, "an empty ring", 0), asking(way, "a ring of two", 2)};
   for (auto& ask : asks) ask.check = the_signal_is_right;  // nobody waits before that
   std::vector<Operation> all = {
-      put_with_signal("", with(0)),
-      put_with_signal(" and an item", with(1)),
-      put_with_signal(" raised in vain", raised_in_vain),
-      get_with_signal(" and two items", with(2)),
-      get_with_signal(" and one item", with(1)),
-      get_with_signal(" and nothing else", with(0)),
-      get_with_signal(" raised in vain", raised_in_vain),
+      put_with_signal("", with(way, 0)),
+      put_with_signal(" and an item", with(way, 1)),
+      put_with_signal(" raised in vain", raised_in_vain(way)),
+      get_with_signal(" and two items", with(way, 2)),
+      get_with_signal(" and one item", with(way, 1)),
+      get_with_signal(" and nothing else", with(way, 0)),
+      get_with_signal(" raised in vain", raised_in_vain(way)),
       checked({.name = "get_many of all from a ring with a signal",
-               .prepare = with(3),
+               .prepare = with(way, 3),
                .operate =
                    [](World& world) {
                      std::array<std::byte, 256> room{};
@@ -145,7 +149,7 @@ std::vector<Operation> signal_operations() {
                      world.ring->get_many(room, 5, slices, os::Deadline::now());
                    }}),
       checked({.name = "wait_for_item in vain, by a ring whose signal was raised in vain",
-               .prepare = raised_in_vain,
+               .prepare = raised_in_vain(way),
                .operate =
                    [](World& world) {
                      must(!world.ring->wait_for_item(os::Deadline::now()), "an item from nowhere");
@@ -153,7 +157,20 @@ std::vector<Operation> signal_operations() {
   };
   all.insert(all.end(), asks.begin(), asks.end());
   for (const bool at_once : {false, true}) {
-    for (const std::uint64_t items : {0U, 2U}) all.push_back(shut_with_signal(at_once, items));
+    for (const std::uint64_t items : {0U, 2U}) {
+      all.push_back(shut_with_signal(way, at_once, items));
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<Operation> signal_operations() {
+  std::vector<Operation> all = operations(Way::kHold);
+  for (Operation& operation : operations(Way::kWatch)) {
+    operation.name += ", a watch";
+    all.push_back(std::move(operation));
   }
   return all;
 }
