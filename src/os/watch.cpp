@@ -29,7 +29,7 @@ void touch(int file, const std::string& object) {
 
 void calm(int watch) noexcept {
   const int before = errno;
-  alignas(inotify_event) std::array<char, 4096> events;
+  alignas(inotify_event) std::array<char, 4096> events;  // NOLINT(*-member-init): read() fills it
   while (::read(watch, events.data(), events.size()) > 0) continue;
   errno = before;
 }

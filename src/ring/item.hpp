@@ -115,7 +115,7 @@ class Lent {
 };
 
 /// What was taken, or could not be.
-struct Record {
+struct Record {  // NOLINT(*-member-init): nobody reads `start` before it is written
   std::uint64_t bytes = 0;
   Encoding encoding = Encoding::kPickle;
   std::uint64_t number = 0;      ///< of the item in the queue, from 0, modulo 2^28
