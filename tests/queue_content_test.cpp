@@ -104,6 +104,20 @@ TEST(QueueContentTest, is_read_into_items_that_are_there) {
   EXPECT_EQ(items[1], "behind it");
 }
 
+TEST(QueueContentTest, of_another_kind_loses_the_batch_and_no_more) {
+  Queue<shoal::Object> objects;
+  Queue<std::string> strings(objects.core());
+  strings.put("one");
+  objects.put(shoal::Object(2));
+  strings.put("three");
+  std::vector<std::string> items(8);
+  EXPECT_THROW(strings.get_many_into(items), shoal::PickleError);
+  EXPECT_TRUE(objects.empty());
+  strings.put("four");
+  EXPECT_EQ(strings.get_many_into(items), 1U);
+  EXPECT_EQ(items[0], "four");
+}
+
 // Python may send what only it can read, with handles in it.
 TEST(QueueContentTest, with_descriptors_is_none_and_keeps_none) {
   Queue<shoal::Object> objects;

@@ -157,7 +157,7 @@ class Queue : public QueueBase {
     return get_many_into_within(items, most, Nanoseconds::zero());
   }
   /// The same into the first of these items, as many as there are, whose memory is used again as
-  /// get_into() does it. What the codec throws for one of them loses the others.
+  /// get_into() does it. What is thrown for one of them loses the others, and all may have changed.
   std::size_t get_many_into(std::span<T> items) { return get_many_into_within(items, kForever); }
   /// 0 where it is empty.
   [[nodiscard]] std::size_t try_get_many_into(std::span<T> items) {
@@ -207,7 +207,7 @@ class Queue : public QueueBase {
  private:
   static constexpr std::size_t kBatch = 256;
   static constexpr std::size_t kGathered = 64UL * 1024;  // bytes
-  static constexpr std::size_t kSmall = 512;
+  static constexpr std::size_t kSmall = 4096;
 
   bool put_within(const T& item, Nanoseconds timeout) {
     if constexpr (Item::kIsNumber) {
@@ -286,6 +286,7 @@ class Queue : public QueueBase {
 
   std::size_t get_many_into_within(std::vector<T>& items, std::size_t most, Nanoseconds timeout) {
     const auto append = [&](std::span<const std::byte> bytes, Raw raw) {
+      check_form(raw, bytes);
       items.push_back(Item::decoded(bytes, raw));
     };
     return get_many_with(append, most, timeout);
@@ -294,7 +295,9 @@ class Queue : public QueueBase {
   std::size_t get_many_into_within(std::span<T> items, Nanoseconds timeout) {
     auto next = items.begin();
     const auto read = [&](std::span<const std::byte> bytes, Raw raw) {
-      read_into(*next++, bytes, raw);
+      T& item = *next++;
+      check_form(raw, bytes);
+      read_into(item, bytes, raw);
     };
     return get_many_with(read, items.size(), timeout);
   }
@@ -337,9 +340,7 @@ class Queue : public QueueBase {
     std::exception_ptr error;
     for (const Slice& slice : freight.slices()) {
       try {
-        const auto item = bytes.subspan(slice.offset, slice.size);
-        check_form(slice.raw, item);
-        store(item, slice.raw);
+        store(bytes.subspan(slice.offset, slice.size), slice.raw);
       } catch (...) {
         if (!error) error = std::current_exception();
       }
@@ -363,20 +364,21 @@ class Queue : public QueueBase {
   }
 
   bool get_into_within(T& item, Nanoseconds timeout) {
-    const TimeLeft left(timeout);
-    if constexpr (Item::kIsNumber || Item::kIsContent) {
-      const auto came = get_small_into(item, timeout);
-      if (came != Came::kOther) return came == Came::kContent;
-    }
     if constexpr (Item::kIsContent) {
-      Freight freight;
+      std::array<std::byte, kSmall> small;
+      std::optional<Freight> larger;
       Raw raw{};
       std::span<const std::byte> bytes;
-      const auto came =
-          receive_content(Item::kContentKind, {&item, &resize}, freight, bytes, raw, left());
-      if (came == Came::kOther) item = Item::decoded(bytes, raw);
-      return came != Came::kNothing;
+      const Content came =
+          receive_content(Item::kContentKind, {&item, &resize}, small, larger, bytes, raw, timeout);
+      if (came == Content::kOther) item = Item::decoded(bytes, raw);
+      return came != Content::kNone;
     } else {
+      const TimeLeft left(timeout);
+      if constexpr (Item::kIsNumber) {
+        const Small came = get_number_into(item, timeout);
+        if (came != Small::kLarger) return came == Small::kCame;
+      }
       Freight freight;
       Raw raw{};
       const auto bytes = receive(freight, raw, left());
@@ -385,14 +387,13 @@ class Queue : public QueueBase {
     }
   }
 
-  // The commonest items take no more than this: no freight, which a codec would need.
-  Came get_small_into(T& item, Nanoseconds timeout) {
-    std::array<std::byte, Item::kIsNumber ? sizeof(typename Item::Wide) : kSmall> room;
+  // As all numbers travel. No freight, which a codec would need.
+  Small get_number_into(T& item, Nanoseconds timeout) {
+    std::array<std::byte, sizeof(typename Item::Wide)> room;
     std::span<const std::byte> bytes;
     Raw raw{};
-    const Came came = receive_small(room, bytes, raw, timeout);
-    if (came != Came::kContent) return came;
-    read_into(item, bytes, raw);
+    const Small came = receive_small(room, bytes, raw, timeout);
+    if (came == Small::kCame) item = Item::decoded(bytes, raw);
     return came;
   }
 

@@ -140,14 +140,17 @@ class QueueBase {
   class TimeLeft {
    public:
     explicit TimeLeft(Nanoseconds timeout) noexcept
-        : timeout_(timeout), start_(timeout == kForever ? Clock::time_point() : Clock::now()) {}
+        : timeout_(timeout), start_(runs() ? Clock::now() : Clock::time_point()) {}
     [[nodiscard]] Nanoseconds operator()() const noexcept {
-      if (timeout_ == kForever) return kForever;
+      if (!runs()) return timeout_;
       return std::max(Nanoseconds::zero(), timeout_ - Nanoseconds(Clock::now() - start_));
     }
 
    private:
     using Clock = std::chrono::steady_clock;
+    [[nodiscard]] bool runs() const noexcept {
+      return timeout_ != kForever && timeout_ > Nanoseconds::zero();
+    }
     Nanoseconds timeout_;
     Clock::time_point start_;
   };
@@ -184,15 +187,15 @@ class QueueBase {
 
   bool send(std::span<const std::byte> bytes, Raw raw, Nanoseconds timeout) const;
   bool send(Freight& pickled, Nanoseconds timeout) const;
-  enum class Came : std::uint8_t { kNothing, kContent, kOther };
   /// The bytes of the item, which stay in `into`; nothing where the timeout passed. Throws Damaged
   /// where they cannot be of that form.
   std::optional<std::span<const std::byte>> receive(Freight& into, Raw& raw,
                                                     Nanoseconds timeout) const;
 
-  /// Of a small item all `bytes`, which are in `room`. kOther: it is larger, and still there.
-  Came receive_small(std::span<std::byte> room, std::span<const std::byte>& bytes, Raw& raw,
-                     Nanoseconds timeout) const;
+  enum class Small : std::uint8_t { kNone, kCame, kLarger };
+  /// All `bytes` of an item, which are in `room`. kLarger: it is still there.
+  Small receive_small(std::span<std::byte> room, std::span<const std::byte>& bytes, Raw& raw,
+                      Nanoseconds timeout) const;
 
   /// Numbers behind the word that says of which type.
   bool send_span(std::uint64_t type, std::span<const std::byte> numbers, Nanoseconds timeout) const;
@@ -203,9 +206,12 @@ class QueueBase {
     void* object;
     std::span<std::byte> (*resize)(void* object, std::size_t size);
   };
-  /// kOther: as receive() does it, in `into` and `bytes`.
-  Came receive_content(Kind kind, const Vessel& vessel, Freight& into,
-                       std::span<const std::byte>& bytes, Raw& raw, Nanoseconds timeout) const;
+  enum class Content : std::uint8_t { kNone, kCame, kOther };
+  /// kOther: an item of another form was taken, whose `bytes` are in `small` or, where it is
+  /// larger, in `into`, which is made then.
+  Content receive_content(Kind kind, const Vessel& vessel, std::span<std::byte> small,
+                          std::optional<Freight>& into, std::span<const std::byte>& bytes, Raw& raw,
+                          Nanoseconds timeout) const;
   /// Sends the slices of a freight, or numbers of 8 bytes, one after another. False where the
   /// timeout passed before all were `sent`.
   bool send_many(Freight& pickled, Nanoseconds timeout, std::size_t& sent) const;
@@ -238,6 +244,8 @@ class QueueBase {
   [[nodiscard]] bool join_within(Nanoseconds timeout) const;
 
  private:
+  std::span<const std::byte> received_small(std::span<std::byte> room, const ring::Record& record,
+                                            Raw& raw) const;
   void check_other_form(Raw raw, std::span<const std::byte> bytes) const;
   [[nodiscard]] bool wait_readable_within(Nanoseconds timeout) const;
   template <class Get>

@@ -157,7 +157,10 @@ bool Payload::set_array(PyObject* object) {
 }
 
 bool Payload::set_plain(PyObject* object) {
-  if (!pickle_plain(object, plain_)) return set_pickled(object);
+  if (!pickle_plain(object, plain_)) {
+    plain_ = ByteBuffer();
+    return set_pickled(object);
+  }
   set_parts(plain_.view());
   return true;
 }

@@ -1,5 +1,6 @@
 #include "plain_pickler.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,8 @@ namespace shoal::python {
 namespace {
 
 constexpr int kDeepest = 100;
+// Items of a container that are taken from the reader's stack together, so that it stays small.
+constexpr Py_ssize_t kAtOnce = 1000;
 
 // Where what may come again was written: an open hash table from objects to places in the memo.
 class Memo {
@@ -24,7 +27,7 @@ class Memo {
     return slot.object == nullptr ? std::nullopt : std::optional(slot.place);
   }
   void add(const PyObject* object) {
-    if (count_ * 2 >= slots_.size()) grow();
+    if (count_ >= slots_.size() / 2) grow();
     slots_[index_of(object, slots_)] = {object, count_++};
   }
 
@@ -71,6 +74,7 @@ class PlainPickler {
 
  private:
   bool write(PyObject* object) {
+    if (out_.size() > kMostPlain) return false;
     PyTypeObject* type = Py_TYPE(object);
     if (type == &PyUnicode_Type) return write_string(object);
     if (type == &PyLong_Type) return write_integer(object);
@@ -121,14 +125,16 @@ class PlainPickler {
     if (recall(dict)) return true;
     put(pickle::kEmptyDict);
     memoize(dict);
-    if (PyDict_GET_SIZE(dict) == 0) return true;
-    put(pickle::kMark);
     Py_ssize_t position = 0;
     PyObject *key = nullptr, *value = nullptr;
-    while (PyDict_Next(dict, &position, &key, &value) != 0) {
-      if (!write(key) || !write(value)) return false;
+    for (Py_ssize_t left = PyDict_GET_SIZE(dict); left > 0; left -= kAtOnce) {
+      put(pickle::kMark);
+      for (Py_ssize_t i = 0; i < std::min(left, kAtOnce); ++i) {
+        if (PyDict_Next(dict, &position, &key, &value) == 0) return false;
+        if (!write(key) || !write(value)) return false;
+      }
+      put(pickle::kSetItems);
     }
-    put(pickle::kSetItems);
     return true;
   }
 
@@ -137,16 +143,18 @@ class PlainPickler {
     put(pickle::kEmptyList);
     memoize(list);
     const Py_ssize_t size = PyList_GET_SIZE(list);
-    if (size == 0) return true;
-    put(pickle::kMark);
-    for (Py_ssize_t i = 0; i < size; ++i) {
-      if (!write(PyList_GET_ITEM(list, i))) return false;
+    for (Py_ssize_t begin = 0; begin < size; begin += kAtOnce) {
+      put(pickle::kMark);
+      for (Py_ssize_t i = begin; i < std::min(size, begin + kAtOnce); ++i) {
+        if (!write(PyList_GET_ITEM(list, i))) return false;
+      }
+      put(pickle::kAppends);
     }
-    put(pickle::kAppends);
     return true;
   }
 
-  // It is there only after its items are: one that leads back to itself is nested without an end.
+  // It can be referred to only after its items: one that leads back to itself has been written, and
+  // memoized, among them, or is nested without an end.
   bool write_tuple(PyObject* tuple) {
     const Py_ssize_t size = PyTuple_GET_SIZE(tuple);
     if (size == 0) return put(pickle::kEmptyTuple), true;
@@ -155,12 +163,15 @@ class PlainPickler {
     for (Py_ssize_t i = 0; i < size; ++i) {
       if (!write(PyTuple_GET_ITEM(tuple, i))) return false;
     }
+    if (Py_REFCNT(tuple) != 1 && memo_.find(tuple)) return false;
     put(size > 3 ? pickle::kTuple : static_cast<pickle::Op>(pickle::kTuple1 + size - 1));
     memoize(tuple);
     return true;
   }
 
-  // Writes that it is one from before. Who has one reference, that of its container, was not.
+  // Writes that it is one from before. Who has one reference, that of its container, was not; but
+  // for the names of attributes, where several objects have one table of them: these come twice
+  // then.
   bool recall(const PyObject* object) {
     const auto place = Py_REFCNT(object) == 1 ? std::nullopt : memo_.find(object);
     if (!place) return false;

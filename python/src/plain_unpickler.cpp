@@ -89,9 +89,9 @@ class PlainUnpickler {
       case pickle::kTuple1: return push_tuple_of(1);
       case pickle::kTuple2: return push_tuple_of(2);
       case pickle::kTuple3: return push_tuple_of(3);
-      case pickle::kAppend: return take_last(1) && append();
+      case pickle::kAppend: return take_last(1, 1) && append();
       case pickle::kAppends: return take_mark() && append();
-      case pickle::kSetItem: return take_last(2) && set_items();
+      case pickle::kSetItem: return take_last(2, 1) && set_items();
       case pickle::kSetItems: return take_mark() && set_items();
       case pickle::kMemoize: return memoize();
       case pickle::kBinGet: return recall(in_.number(1));
@@ -132,6 +132,9 @@ class PlainUnpickler {
                                           static_cast<Py_ssize_t>(bytes.size())));
   }
 
+  // What stands below the last mark is out of reach.
+  [[nodiscard]] std::size_t floor() const noexcept { return marks_.empty() ? 0 : marks_.back(); }
+
   // `above_` is then where what stands above the mark begins.
   bool take_mark() noexcept {
     if (marks_.empty() || marks_.back() > stack_.size()) return false;
@@ -139,10 +142,9 @@ class PlainUnpickler {
     marks_.pop_back();
     return true;
   }
-  // No mark may stand among them.
-  bool take_last(std::size_t count) noexcept {
-    const std::size_t floor = marks_.empty() ? 0 : marks_.back();
-    if (stack_.size() < floor + count) return false;
+  // No mark may stand among them, nor above the container that is `below` them.
+  bool take_last(std::size_t count, std::size_t below = 0) noexcept {
+    if (stack_.size() < floor() + below + count) return false;
     above_ = stack_.size() - count;
     return true;
   }
@@ -160,7 +162,7 @@ class PlainUnpickler {
   }
 
   bool append() {
-    if (above_ == 0 || !PyList_CheckExact(stack_[above_ - 1])) return false;
+    if (above_ <= floor() || !PyList_CheckExact(stack_[above_ - 1])) return false;
     PyObject* list = stack_[above_ - 1];
     for (std::size_t i = above_; i < stack_.size(); ++i) {
       if (PyList_Append(list, stack_[i]) != 0) return false;
@@ -170,7 +172,7 @@ class PlainUnpickler {
   }
 
   bool set_items() {
-    if (above_ == 0 || !PyDict_CheckExact(stack_[above_ - 1])) return false;
+    if (above_ <= floor() || !PyDict_CheckExact(stack_[above_ - 1])) return false;
     if ((stack_.size() - above_) % 2 != 0) return false;
     PyObject* dict = stack_[above_ - 1];
     for (std::size_t i = above_; i < stack_.size(); i += 2) {
@@ -181,7 +183,7 @@ class PlainUnpickler {
   }
 
   bool memoize() {
-    if (stack_.size() == 0) return false;
+    if (stack_.size() <= floor()) return false;
     memo_.push(Ref(Py_NewRef(stack_[stack_.size() - 1])));
     return true;
   }
@@ -202,7 +204,7 @@ PyObject* unpickle_plain(std::span<const std::byte> pickle) noexcept {
   PyObject* object = nullptr;
   try {
     object = PlainUnpickler(pickle).read().release();
-  } catch (...) {  // it is too short, or there is no memory
+  } catch (...) {  // NOLINT(bugprone-empty-catch): it is too short, or there is no memory
   }
   if (object == nullptr) PyErr_Clear();
   return object;

@@ -13,6 +13,7 @@
 #include "os/fd.hpp"
 #include "os/memory.hpp"
 #include "pickle/bundle.hpp"
+#include "plain_pickler.hpp"
 #include "plain_unpickler.hpp"
 #include "queue.hpp"
 #include "shm/shipment.hpp"
@@ -44,7 +45,8 @@ Ref view_of(std::span<const std::byte> bytes) {
 
 PyObject* unpickled(std::span<const std::byte> bytes) {
   if (const auto scalar = pickle::scan_scalar(bytes)) return object_from_scalar(*scalar);
-  if (PyObject* plain = unpickle_plain(bytes)) return plain;
+  PyObject* plain = bytes.size() <= 2 * kMostPlain ? unpickle_plain(bytes) : nullptr;
+  if (plain != nullptr) return plain;
   const Ref view = view_of(bytes);
   return view ? PyObject_CallOneArg(loads_function, view.get()) : nullptr;
 }

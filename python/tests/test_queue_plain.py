@@ -136,6 +136,13 @@ def test_what_is_shared_is_written_once() -> None:
     assert came[0]["key"] is came[499]["key"]
 
 
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 2000, 5001])
+def test_long_ones(size: int) -> None:
+    numbers = list(range(size))
+    for item in (numbers, tuple(numbers), dict.fromkeys(numbers), {"in": [numbers, numbers]}):
+        assert through(shoal.Queue(), item) == item
+
+
 def test_circles() -> None:
     queue = shoal.Queue()
     rows: list[Any] = []
@@ -149,6 +156,61 @@ def test_circles() -> None:
     pair[0].append(pair)
     came = through(queue, pair)
     assert came[0][0] is came
+    held: dict[str, Any] = {}
+    five = (1, 2, 3, 4, held)
+    held["in"] = five
+    came = through(queue, five)
+    assert came[4]["in"] is came
+    inner: list[Any] = []
+    one = (inner,)
+    inner.append(one)
+    came = through(queue, [one, inner])
+    assert came[0][0] is came[1]
+    assert came[1][0] is came[0]
+
+
+def link(chance: random.Random, made: list[Any]) -> None:
+    """Makes some of them hold each other, in circles as it happens."""
+    for holder in made:
+        if isinstance(holder, list):
+            holder.extend(chance.choices(made, k=2))
+        elif isinstance(holder, dict):
+            holder["more"] = chance.choice(made)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_circles(seed: int) -> None:
+    chance = random.Random(seed)
+    queue = shoal.Queue()
+    for _ in range(50):
+        made: list[Any] = []
+        item = [tree(chance, made), made[:3]]
+        link(chance, made)
+        if not any(isinstance(part, (list, dict)) for part in made):
+            continue
+        assert graph(through(queue, item)) == graph(pickle.loads(pickle.dumps(item)))
+
+
+def graph(root: Any) -> list[Any]:
+    """All objects in the order in which they are met, each with its type and what it holds."""
+    places: dict[int, int] = {}
+    found: list[Any] = []
+    todo = [root]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, (list, tuple, dict)) and len(value) > 0:
+            known = id(value) in places
+            found.append(places.setdefault(id(value), len(places)))
+            if known:
+                continue
+            found.append(type(value).__name__)
+            if isinstance(value, dict):
+                todo.extend(part for pair in value.items() for part in pair)
+            else:
+                todo.extend(value)
+        else:
+            found.append(repr(value))
+    return found
 
 
 def nested(depth: int) -> Any:
@@ -216,6 +278,26 @@ def test_damaged_pickles_end_as_they_do_in_python(seed: int) -> None:
                 written[chance.randrange(len(written))] = chance.choice(OPCODES)
         put = put_as_it_is(queue, bytes(written))
         assert outcome_of(queue.get_nowait) == outcome_of(lambda put=put: pickle.loads(put))
+
+
+@pytest.mark.parametrize(
+    "opcodes", [b"](K\x01at\x86.", b"](\x94th\x00\x87.", b"}(\x94u.", b"}(K\x01K\x02st\x86."]
+)
+def test_what_stands_below_a_mark_is_out_of_reach(opcodes: bytes) -> None:
+    queue = shoal.Queue()
+    put = put_as_it_is(queue, b"\x80\x04" + opcodes)
+    with pytest.raises(pickle.UnpicklingError):
+        pickle.loads(put)
+    with pytest.raises(pickle.UnpicklingError):
+        queue.get_nowait()
+
+
+@pytest.mark.parametrize("size", [60_000, 65_000, 66_000, 70_000, 140_000, 1_000_000])
+def test_around_the_size_from_which_on_python_pickles(size: int) -> None:
+    queue = shoal.Queue()
+    rows = [(number, "x" * 50) for number in range(size // 60)]
+    for item in (rows, {"text": "x" * size, "behind": [1]}, [b"x" * size, b"y" * size]):
+        assert through(queue, item) == item
 
 
 # Those that plain pickles are made of, and numbers.

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <shoal/error.hpp>
 #include <shoal/numbers.hpp>
 #include <shoal/queue.hpp>
@@ -11,6 +10,7 @@
 #include "channel/freight.hpp"
 #include "channel/queue_core.hpp"
 #include "channel/timeout.hpp"
+#include "os/copy.hpp"
 #include "pickle/bundle.hpp"
 #include "pickle/utf8.hpp"
 #include "pickle/wrapped.hpp"
@@ -106,43 +106,58 @@ bool QueueBase::send_content(Kind kind, std::span<const std::byte> content,
   return core_->ring().put(parts, ring::Encoding::kPickle, deadline_of(timeout));
 }
 
-QueueBase::Came QueueBase::receive_small(std::span<std::byte> room,
-                                         std::span<const std::byte>& bytes, Raw& raw,
-                                         Nanoseconds timeout) const {
+QueueBase::Small QueueBase::receive_small(std::span<std::byte> room,
+                                          std::span<const std::byte>& bytes, Raw& raw,
+                                          Nanoseconds timeout) const {
   ring::Record record;
   switch (core_->ring().get(room, record, deadline_of(timeout))) {
     case ring::Get::kDone: break;
-    case ring::Get::kTooSmall: return Came::kOther;
-    default: return Came::kNothing;
+    case ring::Get::kTooSmall: return Small::kLarger;
+    default: return Small::kNone;
   }
-  bytes = room.first(record.bytes);
+  bytes = received_small(room, record, raw);
+  return Small::kCame;
+}
+
+// Descriptors that came with it are closed with the record: no number or content has a use for
+// them.
+std::span<const std::byte> QueueBase::received_small(std::span<std::byte> room,
+                                                     const ring::Record& record, Raw& raw) const {
+  std::span<const std::byte> bytes = room.first(record.bytes);
   raw = static_cast<Raw>(record.encoding);
   if (ring::is_parcel(record.encoding)) [[unlikely]] {
     bytes = bytes.subspan(sizeof(ring::Parcel::number));
     raw = record.encoding == ring::Encoding::kParcel ? Raw::kPickle : Raw::kBundle;
   }
   check_form(raw, bytes);
-  return Came::kContent;
+  return bytes;
 }
 
 // A large one goes straight to where it stays: the ring says how large it is, and it is taken into
 // what was made for it, unless another consumer was quicker. One in an extent is copied from there.
 // Memory for it is had before it is taken.
-QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Freight& into,
-                                           std::span<const std::byte>& bytes, Raw& raw,
-                                           Nanoseconds timeout) const {
-  constexpr std::size_t kDirectFrom = 4096;
+QueueBase::Content QueueBase::receive_content(Kind kind, const Vessel& vessel,
+                                              std::span<std::byte> small,
+                                              std::optional<Freight>& into,
+                                              std::span<const std::byte>& bytes, Raw& raw,
+                                              Nanoseconds timeout) const {
   ring::Ring& ring = core_->ring();
   const os::Deadline deadline = deadline_of(timeout);
-  ByteBuffer& buffer = into.state_->buffer;
-  buffer.resize_uninitialized(kDirectFrom);
+  const auto into_vessel = [&](std::span<const std::byte> found) {
+    if (found.data() == nullptr) return Content::kOther;
+    const auto content = vessel.resize(vessel.object, found.size());
+    os::copy(content.data(), found.data(), content.size());
+    return Content::kCame;
+  };
   ring::Record record;
-  for (bool prepared = false;;) {
-    ring::Room first = all_of(buffer);
-    first.in_place = prepared;
-    auto result = ring.get(first, record, deadline);
-    if (result == ring::Get::kDone) break;
-    if (result != ring::Get::kTooSmall) return Came::kNothing;
+  auto result = ring.get(small, record, deadline);
+  if (result == ring::Get::kDone) [[likely]] {
+    bytes = received_small(small, record, raw);
+    return into_vessel(content_in(kind, bytes, raw));
+  }
+  if (result != ring::Get::kTooSmall) return Content::kNone;
+  ByteBuffer& buffer = into.emplace().state_->buffer;
+  for (bool prepared = false; result == ring::Get::kTooSmall;) {
     const auto size = record.encoding == ring::Encoding::kPickle
                           ? pickle::wrapped_size(kind, record.start, record.bytes)
                           : 0;
@@ -151,6 +166,9 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
       if (far) vessel.resize(vessel.object, record.bytes);
       if (!far) buffer.resize_uninitialized(record.bytes);
       prepared = prepared || far;
+      ring::Room room = all_of(buffer);
+      room.in_place = prepared;
+      result = ring.get(room, record, deadline);
       continue;
     }
     std::array<std::byte, pickle::kLongPrefix> prefix{};
@@ -158,28 +176,22 @@ QueueBase::Came QueueBase::receive_content(Kind kind, const Vessel& vessel, Frei
     ring::Room room(prefix, content);
     room.in_place = true;
     result = ring.get(room, record, deadline);
-    if (result == ring::Get::kTooSmall) continue;
-    if (result != ring::Get::kDone) return Came::kNothing;
-    if (record.content) break;
+    if (result != ring::Get::kDone || record.content) continue;
     if (record.encoding == ring::Encoding::kPickle &&
         pickle::wrapped_size(kind, prefix, record.bytes) == size) {
       vessel.resize(vessel.object, size);
       if (kind == Kind::string) check_text(content.first(size));
-      return Came::kContent;
+      return Content::kCame;
     }
     const std::size_t in_prefix = std::min<std::size_t>(record.bytes, prefix.size());
     buffer.clear();
     buffer.append(std::span(prefix).first(in_prefix));
     buffer.append(content.first(record.bytes - in_prefix));
-    break;
   }
-  bytes = received(into, record, raw);
+  if (result != ring::Get::kDone) return Content::kNone;
+  bytes = received(*into, record, raw);
   check_form(raw, bytes);
-  const auto found = content_in(kind, bytes, raw);
-  if (found.data() == nullptr) return Came::kOther;
-  const auto content = vessel.resize(vessel.object, found.size());
-  if (!content.empty()) std::memcpy(content.data(), found.data(), content.size());
-  return Came::kContent;
+  return into_vessel(content_in(kind, bytes, raw));
 }
 
 std::span<const std::byte> QueueBase::content_in(Kind kind, std::span<const std::byte> bytes,

@@ -17,18 +17,16 @@ struct Looks {
   }
 };
 
-bool waits_first(const Pace& pace) { return pace.is_behind(); }
-
 TEST(Pace, stays_behind_producers_who_are_quick) {
   if (!os::can_spin()) GTEST_SKIP() << "one core";
   Pace pace;
   Looks queue;
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(queue.at(pace));
-  EXPECT_FALSE(waits_first(pace)) << "that may have been chance";
+  EXPECT_FALSE(pace.is_behind()) << "that may have been chance";
   EXPECT_TRUE(queue.at(pace));
-  EXPECT_TRUE(waits_first(pace));
+  EXPECT_TRUE(pace.is_behind());
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(queue.at(pace));
-  EXPECT_TRUE(waits_first(pace)) << "as there is always more than one";
+  EXPECT_TRUE(pace.is_behind()) << "as there is always more than one";
 }
 
 TEST(Pace, gives_up_where_that_brings_no_more_and_tries_it_seldom) {
@@ -37,7 +35,7 @@ TEST(Pace, gives_up_where_that_brings_no_more_and_tries_it_seldom) {
   Looks answers{.more = false};
   int waits = 0;
   for (int i = 0; i < 10'000; ++i) {
-    waits += waits_first(pace) ? 1 : 0;
+    waits += pace.is_behind() ? 1 : 0;
     EXPECT_TRUE(answers.at(pace));
   }
   EXPECT_GE(waits, 5);
@@ -50,13 +48,13 @@ TEST(Pace, does_not_wait_where_nothing_comes) {
   for (int i = 0; i < 100; ++i) {
     EXPECT_FALSE(queue.at(pace));
     EXPECT_LE(queue.looks, 2);
-    EXPECT_FALSE(waits_first(pace));
+    EXPECT_FALSE(pace.is_behind());
   }
   queue.there = true;
   for (int i = 0; i < 10; ++i) queue.at(pace);
   queue.there = false;
   EXPECT_FALSE(queue.at(pace));
-  EXPECT_FALSE(waits_first(pace)) << "the stream has ended";
+  EXPECT_FALSE(pace.is_behind()) << "the stream has ended";
 }
 
 }  // namespace

@@ -46,7 +46,10 @@ bool Ring::put_until(os::Deadline deadline, const std::uint64_t& bytes, const At
 template <class Attempt>
 Get Ring::get_until(os::Deadline deadline, const Attempt& attempt) {
   const auto ready = [this] { return has_any(); };
-  const auto several = [this] { return items_between(head(), tail()) > 1; };
+  const auto several = [this] {
+    const Position from = head();  // before the tail, which is then not behind it
+    return items_between(from, tail()) > 1;
+  };
   const auto look = [this] {
     if (!has_any()) give_back();
     return finds_any();
