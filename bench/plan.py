@@ -23,9 +23,10 @@ SUITES = {
 
 def workload_of(figure: str) -> str:
     """Some workloads give several figures."""
-    for several in ("stream", "grow"):
-        if figure.startswith(several + "-"):
-            return several
+    if figure.startswith("stream-"):
+        return "stream"
+    if figure.startswith("grow-"):
+        return "-".join(figure.split("-")[:2])
     return figure.removesuffix("-p50").removesuffix("-p99")
 
 
@@ -84,7 +85,9 @@ CPP_PEERS = {
     "cpp-ipc": "cpp-ipc",
 }
 STREAMS = tuple(f"stream-1e{power}" for power in range(3, 9))
-GROWTHS = ("grow-warm", "grow-4MiB", "grow-64MiB", "grow-256MiB", "grow-1GiB", "grow-8GiB")
+SIZES = ("warm", "4MiB", "64MiB", "256MiB", "1GiB", "2GiB", "8GiB")
+GROWTHS = tuple(f"grow-8B-{size}" for size in SIZES[:-1])
+GROWTHS_OF_LARGER = tuple(f"grow-100B-{size}" for size in SIZES)
 
 GROUPS = (
     Group(
@@ -119,9 +122,9 @@ GROUPS = (
         {"shoal": "shoal", "raw": "raw ring"},
     ),
     Group(
-        "C++ queue, 8 B: cost of a put, by what the queue has grown to",
+        "C++ queue: cost of a put, by what the queue has grown to",
         "cpp",
-        GROWTHS,
+        GROWTHS + GROWTHS_OF_LARGER,
         {"shoal": "shoal"},
     ),
     Group(
@@ -250,7 +253,8 @@ GOALS: tuple[Goal | Limit | Spread, ...] = (
         "C++ queue, four to four, against faster-fifo's C++ core", "cpp", "queue-8B-4to4", FIFO, 3
     ),
     Spread("C++ queue, a message of a stream, by its length", "cpp", STREAMS, 1.3),
-    Spread("C++ queue, a put, by what it has grown to", "cpp", GROWTHS, 3),
+    Spread("C++ queue, a put of 8 B, by what it has grown to", "cpp", GROWTHS, 3),
+    Spread("C++ queue, a put of 100 B, by what it has grown to", "cpp", GROWTHS_OF_LARGER, 3),
     Goal(
         "C++ lock alone, against a pthread mutex: 1.1x its time",
         "cpp",
@@ -321,15 +325,21 @@ DESCRIPTIONS |= {
 DESCRIPTIONS |= {
     figure: f"{10 ** int(figure.removeprefix('stream-1e')):,} messages" for figure in STREAMS
 }
-DESCRIPTIONS |= {figure: "up to " + figure.removeprefix("grow-") for figure in GROWTHS}
-DESCRIPTIONS["grow-warm"] = "memory that is there"
+DESCRIPTIONS |= {
+    figure: f"{figure.split('-')[1].replace('B', ' B')}, up to {figure.split('-')[2]}"
+    for figure in GROWTHS + GROWTHS_OF_LARGER
+}
+DESCRIPTIONS |= {
+    f"grow-{kind}-warm": f"{kind.replace('B', ' B')}, memory that is there"
+    for kind in ("8B", "100B")
+}
 
 
 def rounds_of(suite: str, workload: str, peer: str) -> int:
     """How often a workload runs. In C++, what a goal is about runs most."""
     if suite == "py":
         return 5
-    if workload in ("stream", "grow"):
+    if workload.startswith(("stream", "grow")):
         return 3
     return 15 if suite == "cpp" and (workload, peer) in _aimed_at() else 5
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <string>
 
 #include "message.hpp"
 #include "peers/raw_queue.hpp"
@@ -62,21 +63,32 @@ Figures by_length(const Options& options) {
 
 // ------------------------------------------------------------------ a queue that grows
 
-constexpr std::size_t kRecord = 16;  // a header and a number
+// The most that a queue can count.
+constexpr std::size_t kMostItems = (1UL << 27U) - 1;
 
-double put(ShoalQueue<kNumber>& queue, std::size_t count) {
+// What a message takes of the queue's memory: a header, and the number or a pickle of the bytes.
+template <std::size_t kBytes>
+constexpr std::size_t kRecord = kBytes == kNumber ? 16 : 8 + (4 + kBytes + 1 + 7) / 8 * 8;
+
+template <std::size_t kBytes>
+double put(ShoalQueue<kBytes>& queue, std::size_t count) {
+  auto message = new_message<kBytes>();
   const auto start = Clock::now();
-  for (long number = 0; number < static_cast<long>(count); ++number) queue.put(number);
+  for (long number = 0; number < static_cast<long>(count); ++number) {
+    set_number(message, number);
+    queue.put(message);
+  }
   return nanoseconds_since(start) / static_cast<double>(count);
 }
 
-double warm_put(const Options& options, ShoalQueue<kNumber>& queue) {
-  constexpr std::size_t kFew = 1000;
+template <std::size_t kBytes>
+double warm_put(const Options& options, ShoalQueue<kBytes>& queue) {
+  constexpr std::size_t kFew = 300;
   std::vector<double> costs;
+  auto message = new_message<kBytes>();
   auto step = [&] {
     costs.push_back(put(queue, kFew));
-    long number = 0;
-    for (std::size_t i = 0; i < kFew; ++i) queue.get(number);
+    for (std::size_t i = 0; i < kFew; ++i) queue.get(message);
   };
   repeat(options.warm_up, step);
   costs.clear();
@@ -87,25 +99,28 @@ double warm_put(const Options& options, ShoalQueue<kNumber>& queue) {
 }
 
 // One process puts and nobody takes: what a put costs while the queue's memory grows from one size
-// to the next. Ends early where the queue may not have more memory.
+// to the next. Ends where the queue may not have more memory, or items: 2 GiB are as many of the
+// smallest as a queue can count.
+template <std::size_t kBytes>
 Figures growth(const Options& options) {
   struct Size {
     const char* name;
     std::size_t bytes;
   };
-  constexpr Size kSizes[] = {{"grow-4MiB", 4UL << 20U},
-                             {"grow-64MiB", 64UL << 20U},
-                             {"grow-256MiB", 256UL << 20U},
-                             {"grow-1GiB", 1UL << 30U},
-                             {"grow-8GiB", 8UL << 30U}};
+  constexpr Size kSizes[] = {{"4MiB", 4UL << 20U}, {"64MiB", 64UL << 20U}, {"256MiB", 256UL << 20U},
+                             {"1GiB", 1UL << 30U}, {"2GiB", 2UL << 30U},   {"8GiB", 8UL << 30U}};
+  const std::string prefix = "grow-" + std::to_string(kBytes) + "B-";
   pin(options, 0);
-  ShoalQueue<kNumber> queue;
-  Figures figures{{"grow-warm", warm_put(options, queue), "ns"}};
+  ShoalQueue<kBytes> queue;
+  Figures figures{{prefix + "warm", warm_put(options, queue), "ns"}};
   std::size_t there = 0;
   for (const Size& size : kSizes) {
     if (size.bytes > options.memory()) break;
+    const std::size_t wanted = (size.bytes - there) / kRecord<kBytes>;
+    const std::size_t count = std::min(wanted, kMostItems - queue.size());
+    if (count == 0) break;
     try {
-      figures.push_back({size.name, put(queue, (size.bytes - there) / kRecord), "ns"});
+      figures.push_back({prefix + size.name, put(queue, count), "ns"});
     } catch (const std::bad_alloc&) {
       break;
     }
@@ -119,7 +134,8 @@ Figures growth(const Options& options) {
 void add_growth(Workloads& workloads) {
   workloads.push_back({"stream", "shoal", by_length<ShoalQueue<kNumber>>});
   workloads.push_back({"stream", "raw", by_length<RawQueue<kNumber>>});
-  workloads.push_back({"grow", "shoal", growth});
+  workloads.push_back({"grow-8B", "shoal", growth<kNumber>});
+  workloads.push_back({"grow-100B", "shoal", growth<100>});
 }
 
 }  // namespace bench
