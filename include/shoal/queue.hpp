@@ -365,7 +365,7 @@ class Queue : public QueueBase {
 
   bool get_into_within(T& item, Nanoseconds timeout) {
     if constexpr (Item::kIsContent) {
-      std::array<std::byte, kSmall> small;
+      std::array<std::byte, kSmall> small;  // NOLINT(*-member-init): as much as comes is written
       std::optional<Freight> larger;
       Raw raw{};
       std::span<const std::byte> bytes;
@@ -389,7 +389,7 @@ class Queue : public QueueBase {
 
   // As all numbers travel. No freight, which a codec would need.
   Small get_number_into(T& item, Nanoseconds timeout) {
-    std::array<std::byte, sizeof(typename Item::Wide)> room;
+    std::array<std::byte, sizeof(typename Item::Wide)> room{};
     std::span<const std::byte> bytes;
     Raw raw{};
     const Small came = receive_small(room, bytes, raw, timeout);
