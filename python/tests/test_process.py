@@ -30,7 +30,7 @@ from process_runs import (
     start_program,
     waiting_child,
 )
-from waiting import DEADLINE, descriptors, wait_until
+from waiting import DEADLINE, descriptors, sleeps, wait_until
 
 # ---------------------------------------------------------------- how a child ends
 
@@ -171,6 +171,7 @@ def test_ctrl_c_interrupts_join_and_not_the_child(implementation: str, start_met
         assert program.stdout is not None
         lines = {program.stdout.readline(), program.stdout.readline()}
         assert "joining\n" in lines
+        wait_until(lambda: sleeps(program.pid))  # a signal just before that is too early for stock
         os.kill(program.pid, signal.SIGINT)
         assert program.stdout.readline() == "interrupted, child alive: True\n"
         assert program.stdout.readline() == f"exitcode {-signal.SIGTERM}\n"

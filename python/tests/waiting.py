@@ -20,6 +20,12 @@ def wait_until(condition: Callable[[], Any], deadline: float = DEADLINE) -> Any:
     return value
 
 
+def sleeps(pid: int) -> bool:
+    """Whether the process's first thread waits for something."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(")")[2].split()[0] == "S"
+
+
 def descriptors() -> dict[int, str]:
     """This process's open descriptors and what they are."""
     found = {}
