@@ -34,6 +34,16 @@ using support::happens;
 using support::kDeadline;
 using support::started;
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SHOAL_TEST_CHECKED true
+#endif
+#endif
+#ifndef SHOAL_TEST_CHECKED
+#define SHOAL_TEST_CHECKED false
+#endif
+constexpr bool kChecked = SHOAL_TEST_CHECKED;
+
 bool readable(int fd, std::chrono::milliseconds timeout = 0ms) {
   pollfd asked{fd, POLLIN, 0};
   return ::poll(&asked, 1, static_cast<int>(timeout.count())) == 1 && (asked.revents & POLLIN) != 0;
@@ -310,6 +320,7 @@ TEST_P(QueueReadableProcess, newcomers_miss_nothing) {
 }
 
 TEST(QueueReadableTest, says_whose_limit_stands_against_a_descriptor) {
+  if (kChecked) GTEST_SKIP() << "without a descriptor the sanitizer takes sound objects for none";
   Subject<int> subject(true);
   auto& queue = *subject;
   rlimit before{};
