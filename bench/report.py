@@ -218,7 +218,7 @@ def machine() -> str:
     cores = len(os.sched_getaffinity(0))
     return (
         f"{cores} cores, {models.get('model name', platform.machine())}, "
-        f"Linux {platform.release()}, load average {os.getloadavg()[0]:.2f}"
+        f"Linux {platform.release().split('-')[0]}, load average {os.getloadavg()[0]:.2f}"
     )
 
 
