@@ -1,6 +1,7 @@
 // Waiting for items without taking them: by a descriptor, and by wait_readable.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <optional>
 #include <shoal/error.hpp>
 #include <shoal/process.hpp>
@@ -58,9 +60,13 @@ class Subject {
   Subject(const Subject&) = delete;
   Subject& operator=(const Subject&) = delete;
   ~Subject() {
-    if (!queue_.name().empty()) Queue<T>::unlink(queue_.name());
+    if (has_name_) unlink();
   }
   Queue<T>& operator*() { return queue_; }
+  void unlink() {
+    has_name_ = false;
+    Queue<T>::unlink(queue_.name());
+  }
 
  private:
   static std::string new_name() {
@@ -68,6 +74,7 @@ class Subject {
     return "readable-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
   }
   Queue<T> queue_;
+  bool has_name_ = !queue_.name().empty();
 };
 
 class QueueReadable : public testing::TestWithParam<bool> {};
@@ -149,6 +156,54 @@ TEST_P(QueueReadable, stays_so_after_shutdown) {
   }
 }
 
+// Whatever it is, it is a look.
+TEST_P(QueueReadable, ends_for_who_asks_how_many_there_are) {
+  for (const bool by_size : {false, true}) {
+    Subject<int> subject(GetParam());
+    auto& queue = *subject;
+    const int fd = queue.fileno();
+    const auto none = [&] { return by_size ? queue.qsize() == 0 : queue.empty(); };
+    EXPECT_TRUE(none());
+    queue.put(1);
+    EXPECT_FALSE(none());
+    EXPECT_TRUE(readable(fd));
+    EXPECT_EQ(queue.get(), 1);
+    EXPECT_TRUE(none());
+    EXPECT_FALSE(readable(fd));
+    queue.put(2);
+    queue.shutdown();
+    EXPECT_EQ(queue.get(), 2);
+    EXPECT_TRUE(none());
+    EXPECT_TRUE(readable(fd));
+  }
+}
+
+// The system ends all watches of a file that has no name any more.
+TEST(QueueReadableTest, outlives_its_name) {
+  for (const int items : {0, 2}) {
+    Subject<int> subject(true);
+    auto& queue = *subject;
+    const int fd = queue.fileno();
+    for (int i = 0; i < items; ++i) queue.put(i);
+    subject.unlink();
+    queue.put(items);
+    for (int i = 0; i <= items; ++i) {
+      EXPECT_TRUE(readable(fd));
+      EXPECT_EQ(queue.try_get(), i);
+    }
+    for (int round = 0; round < 3; ++round) {
+      EXPECT_EQ(queue.try_get(), std::nullopt);
+      EXPECT_FALSE(readable(fd));
+      queue.put(round);
+      EXPECT_TRUE(readable(fd));
+      EXPECT_EQ(queue.try_get(), round);
+      EXPECT_FALSE(readable(fd));
+    }
+    queue.shutdown();
+    EXPECT_TRUE(readable(fd));
+  }
+}
+
 TEST(QueueReadableTest, wait_returns_at_once_where_get_would) {
   Queue<int> queue;
   EXPECT_FALSE(queue.wait_readable_for(0s));
@@ -184,7 +239,7 @@ TEST_P(QueueReadableProcess, sees_what_others_do) {
     Process gets = started(get_one, queue);
     ends_with(gets, 0);
     if (named) {
-      EXPECT_EQ(queue.try_get(), std::nullopt) << "each process has to look for itself";
+      EXPECT_TRUE(queue.empty()) << "each process has to look for itself";
     }
     EXPECT_FALSE(readable(fd));
     Process shuts = started(shut_down, queue);
@@ -298,6 +353,82 @@ TEST_P(QueueReadableProcess, is_told_to_all_by_a_name) {
   ends_with(process, 0);
 }
 
+void hold_until_told(const std::string& name, const Board& board, Queue<int> turns) {
+  const Queue<int> queue = Queue<int>::open(name);
+  const int fd = queue.fileno();
+  board.note("has it");
+  if (turns.get() != 1 || !readable(fd, kDeadline)) std::exit(1);
+}
+
+// Those who opened it have another way to the file than who made it; the end of each, too, ends the
+// watches of all.
+TEST_P(QueueReadableProcess, outlives_its_name_and_those_who_had_it) {
+  const Board board = Board::make();
+  Subject<int> subject(true);
+  auto& queue = *subject;
+  const int fd = queue.fileno();
+  Queue<int> turns;
+  Process process = started(hold_until_told, queue.name(), board, turns);
+  EXPECT_TRUE(board.waits_for("has it"));
+  subject.unlink();
+  const auto works = [&] {
+    EXPECT_EQ(queue.try_get(), std::nullopt);
+    EXPECT_FALSE(readable(fd));
+    queue.put(1);
+    EXPECT_TRUE(readable(fd));
+  };
+  works();
+  turns.put(1);
+  ends_with(process, 0);
+  EXPECT_TRUE(readable(fd));
+  EXPECT_EQ(queue.get(), 1);
+  works();
+}
+
+// A child that was forked afterwards polls the same one: that ends for both, with the last item.
+TEST(QueueReadableTest, is_one_of_a_process_and_its_forked_children) {
+  for (const bool ends_first : {false, true}) {
+    Subject<int> subject(true);
+    auto& queue = *subject;
+    const int fd = queue.fileno();
+    if (ends_first) subject.unlink();
+    queue.put(1);
+    Process takes = started([fd, &queue] {
+      if (queue.fileno() != fd || !readable(fd)) std::exit(1);
+      if (queue.try_get() != 1 || queue.try_get()) std::exit(2);
+      if (readable(fd)) std::exit(3);
+    });
+    ends_with(takes, 0);
+    EXPECT_FALSE(readable(fd)) << "nothing is there";
+    queue.put(2);
+    EXPECT_TRUE(readable(fd)) << "a child has closed its own";
+    Process dies = started([&queue] {
+      static_cast<void>(queue.try_get());
+      ::raise(SIGKILL);
+    });
+    ends_with(dies, -SIGKILL);
+    EXPECT_EQ(queue.try_get(), std::nullopt);
+    EXPECT_FALSE(readable(fd));
+    queue.put(3);
+    EXPECT_TRUE(readable(fd));
+  }
+}
+
+// It may no longer open the file, and still tells.
+TEST(QueueReadableTest, is_told_by_who_has_given_up_its_rights) {
+  if (::geteuid() != 0) GTEST_SKIP() << "has none";
+  Subject<int> subject(true);
+  auto& queue = *subject;
+  const int fd = queue.fileno();
+  Process process = started([&queue] {
+    constexpr uid_t kNobody = 65534;
+    if (::setuid(kNobody) != 0) std::exit(1);
+    queue.put(1);
+  });
+  ends_with(process, 0);
+  EXPECT_TRUE(readable(fd));
+}
+
 void ask_and_die(Queue<int> queue) {
   static_cast<void>(queue.fileno());
   queue.put(1);
@@ -338,6 +469,34 @@ TEST(QueueReadableTest, says_whose_limit_stands_against_a_descriptor) {
   ::setrlimit(RLIMIT_NOFILE, &before);
   queue.put(1);
   EXPECT_TRUE(readable(queue.fileno()));
+}
+
+// A user of its own, for the length of a process, who may have no inotify instances.
+bool may_have_no_instances() {
+  return ::unshare(CLONE_NEWUSER) == 0 &&
+         (std::ofstream("/proc/sys/user/max_inotify_instances") << "0" << std::flush).good();
+}
+
+TEST(QueueReadableTest, says_that_there_is_no_inotify_instance) {
+  constexpr int kSkipped = 77;
+  Subject<int> subject(true);
+  auto& queue = *subject;
+  Process process = started([&queue] {
+    if (!may_have_no_instances()) std::exit(kSkipped);
+    try {
+      static_cast<void>(queue.fileno());
+    } catch (const std::system_error& error) {
+      const bool named = std::string(error.what()).find("inotify") != std::string::npos;
+      if (error.code().value() != EMFILE || !named) std::exit(1);
+      queue.put(1);  // which is no harm to the others
+      std::exit(queue.try_get() == 1 ? 0 : 2);
+    }
+    std::exit(3);
+  });
+  ASSERT_TRUE(process.join_for(kDeadline));
+  if (process.exitcode() == kSkipped) GTEST_SKIP() << "cannot be another user here";
+  EXPECT_EQ(process.exitcode(), 0);
+  EXPECT_FALSE(readable(queue.fileno()));
 }
 
 TEST(QueueReadableTest, leaves_no_descriptor) {

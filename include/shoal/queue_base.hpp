@@ -89,7 +89,7 @@ class QueueBase {
   /// not to be read from or closed. A queue that was asked for it once works a little more at each
   /// put to an empty one, in all processes. Of a queue with a name each process has its own (an
   /// inotify instance): where another process took the last item, it can be read from until this
-  /// one tries to get.
+  /// one has looked, by try_get, empty or qsize.
   /// std::invalid_argument where a nameless queue was attached by its first descriptor alone;
   /// std::system_error where there is no descriptor to be had.
   [[nodiscard]] int fileno() const;

@@ -316,8 +316,10 @@ PyMethodDef methods[] = {
      "fileno($self, /)\n--\n\n"
      "A descriptor for select, epoll and event loops: readable while `get` would not wait, and "
      "at times an instant longer or before: go on with `get_nowait`. "
-     "It belongs to the queue and is not to be read from. ValueError where the queue has a name, "
-     "was attached by its first descriptor alone, or is closed."},
+     "It belongs to the queue and is not to be read from. Of a queue with a name each process has "
+     "its own, an inotify instance: where another took the last item, it is readable until this "
+     "one looks. ValueError where a nameless queue was attached by its first descriptor alone, or "
+     "the queue is closed; OSError where no descriptor is to be had."},
     {"_get_or", queue_get_or, METH_VARARGS, nullptr},
     {"_get_delivery", method(queue_get_delivery), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"_prepare", queue_prepare, METH_O, nullptr},

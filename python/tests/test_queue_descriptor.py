@@ -272,6 +272,91 @@ def test_an_event_loop_waits_for_a_queue_with_a_name(name: str) -> None:
     assert not select.select([queue], [], [], 0)[0]
 
 
+@pytest.mark.parametrize("look", ["empty", "qsize", "get_nowait"])
+def test_it_is_readable_until_this_process_looks(name: str, look: str) -> None:
+    """Another took the item: an event loop whose handler asks in whatever way does not spin."""
+    queue: Any = Queue(name=name)
+    assert not select.select([queue], [], [], 0)[0]
+    command = [sys.executable, "-c", PUTS_AND_TAKES, name]
+    subprocess.run(command, check=True, timeout=DEADLINE)
+    assert select.select([queue], [], [], 0)[0]
+    with suppress(Empty):
+        assert not getattr(queue, look)() or look == "empty"
+    assert not select.select([queue], [], [], 0)[0]
+    queue.put(1)
+    assert select.select([queue], [], [], 0)[0]
+
+
+PUTS_AND_TAKES = """
+import sys
+from shoal.queues import Queue
+
+queue = Queue.open(sys.argv[1])
+queue.put("an item")
+assert queue.get() == "an item"
+"""
+
+
+@pytest.fixture
+def removed() -> Any:
+    """A queue that was asked for its descriptor, and then lost its name."""
+    name = f"test-{uuid.uuid4()}"
+    queue = Queue(name=name)
+    queue.fileno()
+    Queue.unlink(name)
+    return queue
+
+
+@EACH_WAY
+def test_it_outlives_the_name(removed: Any, way: Any) -> None:
+    with way(removed) as readable:
+        for count in (0, 1, 2):
+            for i in range(count):
+                removed.put(i)
+                assert readable(0)
+            assert [removed.get() for _ in range(count)] == list(range(count))
+            with pytest.raises(Empty):
+                removed.get_nowait()
+            assert not readable(0)
+        removed.shutdown()
+        assert readable(0)
+
+
+def test_children_go_on_without_the_name(removed: Any, shoal_context: Any) -> None:
+    """By fork they have this process's descriptor, else one of their own."""
+    taken = shoal_context.Queue()
+    with (
+        running(shoal_context, targets.take_by_descriptor, removed, 50, taken) as first,
+        running(shoal_context, targets.take_by_descriptor, removed, 50, taken) as second,
+    ):
+        for i in range(100):
+            removed.put(i)
+        lists = [taken.get(timeout=DEADLINE) for _ in range(2)]
+        ended_well(first, second)
+    assert sorted(lists[0] + lists[1]) == list(range(100))
+    assert removed.empty()
+    assert not select.select([removed], [], [], 0)[0]
+
+
+def test_an_event_loop_goes_on_without_the_name(name: str) -> None:
+    queue: Any = Queue(name=name)
+
+    async def take() -> list[Any]:
+        takers = [asyncio.create_task(queue.get_async()) for _ in range(2)]
+        await asyncio.sleep(0)  # they wait by now
+        Queue.unlink(name)
+        await asyncio.sleep(0)
+        queue.put("one")
+        await asyncio.wait(takers, return_when=asyncio.FIRST_COMPLETED, timeout=DEADLINE)
+        queue.put("two")
+        return sorted(await asyncio.wait_for(asyncio.gather(*takers), DEADLINE))
+
+    try:
+        assert asyncio.run(take()) == ["one", "two"]
+    finally:
+        Queue(name=name)  # for the fixture to remove
+
+
 def test_a_closed_queue_has_no_descriptor_to_wait_for(queue: Any) -> None:
     queue.close()
     with pytest.raises(ValueError, match="closed"):

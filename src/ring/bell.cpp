@@ -29,7 +29,7 @@ void Bell::lower() const noexcept {
   if (hold_) {
     hold_.lower();
   } else if (const int watch = descriptor(); watch != -1) {
-    os::calm(watch);
+    os::calm(watch, segment_.fd());
   }
 }
 

@@ -13,8 +13,13 @@ namespace shoal::ring {
 /// a watch of its own on the segment's file, which is raised for all of them at once, and lowered
 /// by each for itself. Nothing of that is left behind, whoever dies.
 ///
-/// Raised and made under the producers' lock, lowered under both. Death: ring.hpp; a watch goes
-/// with its process, but where that was forked meanwhile: then it is the child's as well.
+/// Raised and made under the producers' lock, lowered under both. Where the signal's word says that
+/// it is raised, each watch can be read from: those there were when it was raised, those that were
+/// made since, and those that have ended with the file's name (os/watch.hpp).
+///
+/// Death: ring.hpp. A watch goes with its process, but where that was forked meanwhile: then it is
+/// the child's as well, who polls and lowers the same one. Who lowered first and died in between
+/// has left the word at "lowered": the next put raises all.
 class Bell {
  public:
   Bell(const shm::Segment& segment, const Hold& hold) noexcept : segment_(segment), hold_(hold) {}

@@ -453,7 +453,11 @@ std::uint64_t Ring::items() {
   for (int tries = 1;; ++tries) {
     const Position to(words_.tail.load(std::memory_order_acquire));
     const Position after = head();
-    if (after == from || tries == kTries) return items_between(after, to);
+    if (after == from || tries == kTries) {
+      const std::uint64_t count = items_between(after, to);
+      if (count == 0) lower_signal_if_asked();
+      return count;
+    }
     from = after;
   }
 }

@@ -140,9 +140,12 @@ class Ring {
 
   /// Items in it: exact for what has returned, also after any death.
   [[nodiscard]] std::uint64_t items();
-  [[nodiscard]] bool empty() const {
+  /// Who finds none here or in items() has looked: the signal is lowered.
+  [[nodiscard]] bool empty() {
     static_cast<void>(segment_->user());
-    return !has_item();
+    if (has_item()) return false;
+    lower_signal_if_asked();
+    return true;
   }
   [[nodiscard]] bool full();
   [[nodiscard]] std::uint64_t max_items() const noexcept { return words_.max_items; }
@@ -310,6 +313,10 @@ class Ring {
   void lower_signal_if_empty() noexcept;
   void lower_what_others_could_not() noexcept {
     if (signal() == Signal::kRaised) [[unlikely]]
+      lower_signal_if_empty();
+  }
+  void lower_signal_if_asked() noexcept {
+    if (signal() != Signal::kUnasked) [[unlikely]]
       lower_signal_if_empty();
   }
   void count_for_dead_producer();

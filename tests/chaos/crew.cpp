@@ -12,9 +12,8 @@ Crew::Crew(const Load& load, Ledger& ledger, Random& random, Outcome& outcome)
     : load_(load), ledger_(ledger), random_(random), outcome_(outcome) {
   const ring::Options options{
       .max_items = load.max_items, .joinable = load.joinable, .max_bytes = load.max_bytes};
-  segment_ = shm::Segment::create(shm::Kind::kQueue, "chaos", ring::Ring::segment_size(options),
-                                  [&](std::byte* base) { ring::Ring::initialise(base, options); });
-  if (load.by_descriptor) ring::Hold::make(*segment_);
+  make_segment(options);
+  if (load.by_descriptor && !load.named) ring::Hold::make(*segment_);
   ring_ = std::make_unique<ring::Ring>(segment_);
   for (std::size_t i = 0; i < load.producers; ++i) {
     workers_.push_back({.name = "producer " + std::to_string(i), .producer = true});
@@ -25,6 +24,21 @@ Crew::Crew(const Load& load, Ledger& ledger, Random& random, Outcome& outcome)
   for (auto& worker : workers_) start(worker);
 }
 
+Crew::~Crew() { remove_name(); }
+
+void Crew::make_segment(const ring::Options& options) {
+  static int made = 0;
+  const auto size = ring::Ring::segment_size(options);
+  const auto init = [&](std::byte* base) { ring::Ring::initialise(base, options); };
+  if (load_.named) name_ = "chaos-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
+  segment_ = load_.named ? shm::Segment::create_named(shm::Kind::kQueue, name_, size, init)
+                         : shm::Segment::create(shm::Kind::kQueue, "chaos", size, init);
+}
+
+void Crew::remove_name() {
+  if (!name_.empty()) shm::Segment::unlink(shm::Kind::kQueue, std::exchange(name_, {}));
+}
+
 void Crew::start(Worker& worker) {
   worker.life = lives_++;
   const Place place{*ring_, words(), ledger_, load_, worker.life, random_()};
@@ -33,6 +47,7 @@ void Crew::start(Worker& worker) {
 }
 
 void Crew::kill(Worker& worker) {
+  remove_name();
   worker.child.kill();
   (worker.producer ? outcome_.producers_killed : outcome_.consumers_killed) += 1;
   if (!worker.producer) killed_consumers_.push_back(worker.life);

@@ -44,6 +44,9 @@ class Crew {
  public:
   /// Starts everybody. The ledger must be new.
   Crew(const Load& load, Ledger& ledger, Random& random, Outcome& outcome);
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+  ~Crew();
 
   [[nodiscard]] std::vector<Worker>& workers() noexcept { return workers_; }
   [[nodiscard]] ring::Ring& ring() noexcept { return *ring_; }
@@ -78,6 +81,8 @@ class Crew {
   }
 
  private:
+  void make_segment(const ring::Options& options);
+  void remove_name();
   void start(Worker& worker);
   void end(Worker& worker);
   void drain(bool to_be_dropped);
@@ -91,6 +96,7 @@ class Crew {
   Ledger& ledger_;
   Random& random_;
   Outcome& outcome_;
+  std::string name_;  // in /dev/shm, while it has one
   std::shared_ptr<shm::Segment> segment_;
   std::unique_ptr<ring::Ring> ring_;
   std::vector<Worker> workers_;

@@ -69,6 +69,17 @@ constexpr std::array kSignals{
          .consumers = 2,
          .batches = true,
          .by_descriptor = true},
+    Load{.name = "signal, 2+2, a name",
+         .producers = 2,
+         .consumers = 2,
+         .by_descriptor = true,
+         .named = true},
+    Load{.name = "signal, 1+3, a name, at most 1",
+         .producers = 1,
+         .consumers = 3,
+         .max_items = 1,
+         .by_descriptor = true,
+         .named = true},
 };
 
 constexpr std::array kTallies{

@@ -27,6 +27,7 @@ struct Load {
   bool by_descriptor = false;   ///< consumers sleep in poll
   bool joinable = false;        ///< consumers take some, and then end them
   bool far = false;             ///< records of 8 bytes to 1 MiB, half of them by loans and by views
+  bool named = false;           ///< the ring has a name, which is removed at the first death
 };
 
 constexpr std::size_t kMostLives = 4096;            // of processes in a round

@@ -1,6 +1,9 @@
 // Deaths around the signal for who waits by a descriptor: after each of them it can be read from
 // wherever there is an item, or the ring is shut; and after a look at an empty ring it cannot.
 #include <poll.h>
+#include <unistd.h>
+
+#include <utility>
 
 #include "world.hpp"
 
@@ -13,12 +16,33 @@ bool readable(const World& world) {
 }
 
 /// Where the signal goes: through the pair of sockets of a nameless ring, or to the watches of one
-/// that has a name, which the victim has from its parent.
-enum class Way { kHold, kWatch };
+/// that has a name, which the victim has from its parent. They end when the name is removed, and
+/// can be read from until they are renewed.
+enum class Way { kHold, kWatch, kEndedWatch };
+
+// In a file as it has for those who have a name.
+void make_named_ring(World& world) {
+  static int made = 0;
+  world.name = "chaos-signal-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
+  world.segment =
+      shm::Segment::create_named(shm::Kind::kQueue, world.name, ring::Ring::segment_size(),
+                                 [](std::byte* base) { ring::Ring::initialise(base, {}); });
+  world.ring = std::make_unique<ring::Ring>(world.segment);
+}
 
 void make_unasked(World& world, Way way) {
-  world.make_ring();  // it has a name
-  if (way == Way::kHold) ring::Hold::make(*world.segment);
+  if (way != Way::kHold) {
+    make_named_ring(world);
+    return;
+  }
+  world.make_ring();
+  ring::Hold::make(*world.segment);
+}
+void remove_name(World& world) {
+  if (!world.name.empty()) shm::Segment::unlink(shm::Kind::kQueue, std::exchange(world.name, {}));
+}
+void end_watches(World& world, Way way) {
+  if (way == Way::kEndedWatch) remove_name(world);
 }
 void make(World& world, Way way) {
   make_unasked(world, way);
@@ -30,21 +54,21 @@ std::function<void(World&)> with(Way way, std::uint64_t items) {
     make(world, way);
     for (std::uint64_t id = 1; id <= items; ++id) world.already_there({id, 30});
     must(readable(world) == (items != 0), "a signal that says something else from the start");
+    end_watches(world, way);
+    must(way != Way::kEndedWatch || readable(world), "a watch that ended, and nothing to read");
   };
 }
 
 void the_signal_is_right(World& world) {
+  // Who finds it empty has looked, which may lower it.
   const auto consistent = [&] {
-    must(world.ring->empty() || readable(world), "an item, and nothing to read");
+    must(readable(world) || world.ring->empty(), "an item, and nothing to read");
   };
   world.ring->signal_descriptor();  // asked for by now, wherever the victim died
   consistent();
-  while (!world.ring->empty()) {
-    must(world.get(os::Deadline::now()).has_value(), "an item that cannot be taken");
-    consistent();
-  }
-  must(!world.get(os::Deadline::now()), "an item from nowhere");
+  while (world.get(os::Deadline::now())) consistent();
   must(!readable(world), "raised for nothing after a look");
+  must(world.ring->empty(), "an item that cannot be taken");
   world.went_on();
   for (int round = 0; round < 3; ++round) {
     must(world.put({3000, 30}), "cannot put any more");
@@ -56,7 +80,7 @@ void the_signal_is_right(World& world) {
 
 // In front of anything that puts it right: who sleeps in poll does not look.
 void at_death(World& world) {
-  must(world.ring->empty() || readable(world), "an item, and nothing to read, at the death");
+  must(readable(world) || world.ring->empty(), "an item, and nothing to read, at the death");
 }
 
 Operation checked(Operation operation) {
@@ -87,6 +111,7 @@ Operation get_with_signal(std::string name, std::function<void(World&)> prepare)
 std::function<void(World&)> raised_in_vain(Way way) {
   return [way](World& world) {
     make(world, way);
+    end_watches(world, way);
     world.ring->bell().raise();
     world.ring_words().producers.owner = word_of_a_dead_process();
   };
@@ -122,6 +147,7 @@ Operation asking(Way way, std::string name, std::uint64_t items) {
                   .prepare =
                       [=](World& world) {
                         make_unasked(world, way);
+                        end_watches(world, way);
                         for (std::uint64_t id = 1; id <= items; ++id) {
                           world.already_there({id, 30});
                         }
@@ -154,6 +180,13 @@ std::vector<Operation> operations(Way way) {
                    [](World& world) {
                      must(!world.ring->wait_for_item(os::Deadline::now()), "an item from nowhere");
                    }}),
+      checked({.name = "empty of a ring whose signal was raised in vain",
+               .prepare = raised_in_vain(way),
+               .operate = [](World& world) { must(world.ring->empty(), "an item from nowhere"); }}),
+      checked({.name = "items of a ring whose signal was raised in vain",
+               .prepare = raised_in_vain(way),
+               .operate =
+                   [](World& world) { must(world.ring->items() == 0, "an item from nowhere"); }}),
   };
   all.insert(all.end(), asks.begin(), asks.end());
   for (const bool at_once : {false, true}) {
@@ -161,6 +194,7 @@ std::vector<Operation> operations(Way way) {
       all.push_back(shut_with_signal(way, at_once, items));
     }
   }
+  for (Operation& operation : all) operation.tidy = remove_name;
   return all;
 }
 
@@ -168,9 +202,11 @@ std::vector<Operation> operations(Way way) {
 
 std::vector<Operation> signal_operations() {
   std::vector<Operation> all = operations(Way::kHold);
-  for (Operation& operation : operations(Way::kWatch)) {
-    operation.name += ", a watch";
-    all.push_back(std::move(operation));
+  for (const Way way : {Way::kWatch, Way::kEndedWatch}) {
+    for (Operation& operation : operations(way)) {
+      operation.name += way == Way::kWatch ? ", a watch" : ", a watch that ended";
+      all.push_back(std::move(operation));
+    }
   }
   return all;
 }
