@@ -435,7 +435,7 @@ void ask_and_die(Queue<int> queue) {
   ::raise(SIGKILL);
 }
 
-// One who comes when the signal is raised already, and the ring is empty.
+// One who comes when the signal is raised already: no put will raise it for this one.
 TEST_P(QueueReadableProcess, newcomers_miss_nothing) {
   Subject<int> subject(true);
   auto& queue = *subject;

@@ -20,8 +20,8 @@ namespace shoal::ring {
 class Pace {
  public:
   /// After nothing was there: true where there is something by now. `ready` looks for that, and
-  /// `several` whether it is more than one item. Takes half a microsecond
-  /// where a pause of the processor takes some 45 ns, as on the machines of the benchmarks.
+  /// `several` whether it is more than one item. Takes half a microsecond where a pause of the
+  /// processor takes some 45 ns, as on the machine of the benchmarks.
   template <class Ready, class Several>
   bool let_some_come(const Ready& ready, const Several& several) {
     const bool behind = is_behind();
