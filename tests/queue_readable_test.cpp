@@ -1,32 +1,26 @@
 // Waiting for items without taking them: by a descriptor, and by wait_readable.
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <fstream>
 #include <optional>
 #include <shoal/error.hpp>
 #include <shoal/process.hpp>
 #include <shoal/queue.hpp>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "support/board.hpp"
 #include "support/children.hpp"
 #include "support/process_facts.hpp"
+#include "support/readable.hpp"
 #include "support/start_methods.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
-using shoal::JoinableQueue;
 using shoal::Process;
 using shoal::Queue;
 using support::Board;
@@ -34,48 +28,9 @@ using support::die_by_kill;
 using support::ends_with;
 using support::happens;
 using support::kDeadline;
+using support::readable;
 using support::started;
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SHOAL_TEST_CHECKED true
-#endif
-#endif
-#ifndef SHOAL_TEST_CHECKED
-#define SHOAL_TEST_CHECKED false
-#endif
-constexpr bool kChecked = SHOAL_TEST_CHECKED;
-
-bool readable(int fd, std::chrono::milliseconds timeout = 0ms) {
-  pollfd asked{fd, POLLIN, 0};
-  return ::poll(&asked, 1, static_cast<int>(timeout.count())) == 1 && (asked.revents & POLLIN) != 0;
-}
-
-// A queue with a name or without one, for the length of a test.
-template <class T>
-class Subject {
- public:
-  explicit Subject(bool named, std::ptrdiff_t maxsize = 0)
-      : queue_(shoal::QueueOptions{.maxsize = maxsize, .name = named ? new_name() : ""}) {}
-  Subject(const Subject&) = delete;
-  Subject& operator=(const Subject&) = delete;
-  ~Subject() {
-    if (has_name_) unlink();
-  }
-  Queue<T>& operator*() { return queue_; }
-  void unlink() {
-    has_name_ = false;
-    Queue<T>::unlink(queue_.name());
-  }
-
- private:
-  static std::string new_name() {
-    static int count = 0;
-    return "readable-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
-  }
-  Queue<T> queue_;
-  bool has_name_ = !queue_.name().empty();
-};
+using support::Subject;
 
 class QueueReadable : public testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(Each, QueueReadable, testing::Bool(),
@@ -174,32 +129,6 @@ TEST_P(QueueReadable, ends_for_who_asks_how_many_there_are) {
     queue.shutdown();
     EXPECT_EQ(queue.get(), 2);
     EXPECT_TRUE(none());
-    EXPECT_TRUE(readable(fd));
-  }
-}
-
-// The system ends all watches of a file that has no name any more.
-TEST(QueueReadableTest, outlives_its_name) {
-  for (const int items : {0, 2}) {
-    Subject<int> subject(true);
-    auto& queue = *subject;
-    const int fd = queue.fileno();
-    for (int i = 0; i < items; ++i) queue.put(i);
-    subject.unlink();
-    queue.put(items);
-    for (int i = 0; i <= items; ++i) {
-      EXPECT_TRUE(readable(fd));
-      EXPECT_EQ(queue.try_get(), i);
-    }
-    for (int round = 0; round < 3; ++round) {
-      EXPECT_EQ(queue.try_get(), std::nullopt);
-      EXPECT_FALSE(readable(fd));
-      queue.put(round);
-      EXPECT_TRUE(readable(fd));
-      EXPECT_EQ(queue.try_get(), round);
-      EXPECT_FALSE(readable(fd));
-    }
-    queue.shutdown();
     EXPECT_TRUE(readable(fd));
   }
 }
@@ -318,194 +247,6 @@ TEST_P(QueueReadableProcess, misses_nothing_of_killed_producers) {
       EXPECT_FALSE(readable(fd)) << "after a look at most";
     }
   }
-}
-
-// Each has a descriptor of its own, unless it was forked: that says so until it finds nothing.
-void poll_one_at_a_time(const Board& board, const std::string& name, Queue<int> turns) {
-  Queue<int> queue = Queue<int>::open(name);
-  const int fd = queue.fileno();
-  board.note("listens");
-  while (const int turn = turns.get()) {
-    if (!readable(fd, kDeadline)) std::exit(1);
-    if (queue.try_get()) std::exit(2);
-    if (readable(fd)) std::exit(3);
-    board.note("found nothing " + std::to_string(turn));
-  }
-}
-
-TEST_P(QueueReadableProcess, is_told_to_all_by_a_name) {
-  const Board board = Board::make();
-  Subject<int> subject(true);
-  auto& queue = *subject;
-  Queue<int> turns;
-  const int fd = queue.fileno();
-  Process process = started(poll_one_at_a_time, board, queue.name(), turns);
-  EXPECT_TRUE(board.waits_for("listens"));
-  for (int round = 1; round <= 3; ++round) {
-    queue.put(1);
-    EXPECT_TRUE(readable(fd));
-    EXPECT_EQ(queue.try_get(), 1);
-    EXPECT_FALSE(readable(fd));
-    turns.put(round);
-    EXPECT_TRUE(board.waits_for("found nothing " + std::to_string(round)));
-  }
-  turns.put(0);
-  ends_with(process, 0);
-}
-
-void hold_until_told(const std::string& name, const Board& board, Queue<int> turns) {
-  const Queue<int> queue = Queue<int>::open(name);
-  const int fd = queue.fileno();
-  board.note("has it");
-  if (turns.get() != 1 || !readable(fd, kDeadline)) std::exit(1);
-}
-
-// Those who opened it have another way to the file than who made it; the end of each, too, ends the
-// watches of all.
-TEST_P(QueueReadableProcess, outlives_its_name_and_those_who_had_it) {
-  const Board board = Board::make();
-  Subject<int> subject(true);
-  auto& queue = *subject;
-  const int fd = queue.fileno();
-  Queue<int> turns;
-  Process process = started(hold_until_told, queue.name(), board, turns);
-  EXPECT_TRUE(board.waits_for("has it"));
-  subject.unlink();
-  const auto works = [&] {
-    EXPECT_EQ(queue.try_get(), std::nullopt);
-    EXPECT_FALSE(readable(fd));
-    queue.put(1);
-    EXPECT_TRUE(readable(fd));
-  };
-  works();
-  turns.put(1);
-  ends_with(process, 0);
-  EXPECT_TRUE(readable(fd));
-  EXPECT_EQ(queue.get(), 1);
-  works();
-}
-
-// A child that was forked afterwards polls the same one: that ends for both, with the last item.
-TEST(QueueReadableTest, is_one_of_a_process_and_its_forked_children) {
-  for (const bool ends_first : {false, true}) {
-    Subject<int> subject(true);
-    auto& queue = *subject;
-    const int fd = queue.fileno();
-    if (ends_first) subject.unlink();
-    queue.put(1);
-    Process takes = started([fd, &queue] {
-      if (queue.fileno() != fd || !readable(fd)) std::exit(1);
-      if (queue.try_get() != 1 || queue.try_get()) std::exit(2);
-      if (readable(fd)) std::exit(3);
-    });
-    ends_with(takes, 0);
-    EXPECT_FALSE(readable(fd)) << "nothing is there";
-    queue.put(2);
-    EXPECT_TRUE(readable(fd)) << "a child has closed its own";
-    Process dies = started([&queue] {
-      static_cast<void>(queue.try_get());
-      ::raise(SIGKILL);
-    });
-    ends_with(dies, -SIGKILL);
-    EXPECT_EQ(queue.try_get(), std::nullopt);
-    EXPECT_FALSE(readable(fd));
-    queue.put(3);
-    EXPECT_TRUE(readable(fd));
-  }
-}
-
-// It may no longer open the file, and still tells.
-TEST(QueueReadableTest, is_told_by_who_has_given_up_its_rights) {
-  if (::geteuid() != 0) GTEST_SKIP() << "has none";
-  Subject<int> subject(true);
-  auto& queue = *subject;
-  const int fd = queue.fileno();
-  Process process = started([&queue] {
-    constexpr uid_t kNobody = 65534;
-    if (::setuid(kNobody) != 0) std::exit(1);
-    queue.put(1);
-  });
-  ends_with(process, 0);
-  EXPECT_TRUE(readable(fd));
-}
-
-void ask_and_die(Queue<int> queue) {
-  static_cast<void>(queue.fileno());
-  queue.put(1);
-  ::raise(SIGKILL);
-}
-
-// One who comes when the signal is raised already: no put will raise it for this one.
-TEST_P(QueueReadableProcess, newcomers_miss_nothing) {
-  Subject<int> subject(true);
-  auto& queue = *subject;
-  Process dead = started(ask_and_die, queue);
-  dead.join();
-  EXPECT_EQ(queue.qsize(), 1U);
-  const int fd = queue.fileno();
-  EXPECT_TRUE(readable(fd));
-  EXPECT_EQ(queue.try_get(), 1);
-  EXPECT_FALSE(readable(fd));
-  queue.put(2);
-  EXPECT_TRUE(readable(fd));
-}
-
-TEST(QueueReadableTest, says_whose_limit_stands_against_a_descriptor) {
-  if (kChecked) GTEST_SKIP() << "without a descriptor the sanitizer takes sound objects for none";
-  Subject<int> subject(true);
-  auto& queue = *subject;
-  rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
-  const rlimit none{3, before.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &none);
-  try {
-    static_cast<void>(queue.fileno());
-    ADD_FAILURE() << "where did the descriptor come from?";
-  } catch (const std::system_error& error) {
-    EXPECT_EQ(error.code().value(), EMFILE);
-    EXPECT_NE(std::string(error.what()).find("queue 'readable-"), std::string::npos)
-        << error.what();
-  }
-  ::setrlimit(RLIMIT_NOFILE, &before);
-  queue.put(1);
-  EXPECT_TRUE(readable(queue.fileno()));
-}
-
-// A user of its own, for the length of a process, who may have no inotify instances.
-bool may_have_no_instances() {
-  return ::unshare(CLONE_NEWUSER) == 0 &&
-         (std::ofstream("/proc/sys/user/max_inotify_instances") << "0" << std::flush).good();
-}
-
-TEST(QueueReadableTest, says_that_there_is_no_inotify_instance) {
-  constexpr int kSkipped = 77;
-  Subject<int> subject(true);
-  auto& queue = *subject;
-  Process process = started([&queue] {
-    if (!may_have_no_instances()) std::exit(kSkipped);
-    try {
-      static_cast<void>(queue.fileno());
-    } catch (const std::system_error& error) {
-      const bool named = std::string(error.what()).find("inotify") != std::string::npos;
-      if (error.code().value() != EMFILE || !named) std::exit(1);
-      queue.put(1);  // which is no harm to the others
-      std::exit(queue.try_get() == 1 ? 0 : 2);
-    }
-    std::exit(3);
-  });
-  ASSERT_TRUE(process.join_for(kDeadline));
-  if (process.exitcode() == kSkipped) GTEST_SKIP() << "cannot be another user here";
-  EXPECT_EQ(process.exitcode(), 0);
-  EXPECT_FALSE(readable(queue.fileno()));
-}
-
-TEST(QueueReadableTest, leaves_no_descriptor) {
-  const auto before = support::open_descriptors();
-  {
-    Subject<int> subject(true);
-    EXPECT_FALSE(readable((*subject).fileno()));
-  }
-  EXPECT_EQ(support::open_descriptors(), before);
 }
 
 void wait_and_note(const Board& board, Queue<int> queue, const std::string& name) {
